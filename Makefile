@@ -1,0 +1,40 @@
+# Every command installs what it needs first (locked), so a fresh clone needs only Python 3.11+, Node 20+ and make.
+PYTHON ?= python3
+BIN := .venv/bin
+ARGS ?=
+
+.PHONY: install test check compile lock clean
+
+install: .venv/installed
+
+.venv/installed: requirements.lock package-lock.json pyproject.toml $(wildcard toolchain/*)
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@echo "installing Python packages"
+	@$(BIN)/pip install --quiet --disable-pip-version-check uv==0.13.8 2>/dev/null \
+		&& $(BIN)/uv pip install --quiet --python $(BIN)/python -r requirements.lock 2>/dev/null \
+		|| $(BIN)/pip install --quiet --disable-pip-version-check -r requirements.lock
+	@$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@echo "installing node packages"
+	@npm ci --no-progress --loglevel=error
+	@$(BIN)/python toolchain/install_hooks.py
+	@touch $@
+
+compile: install
+	@$(BIN)/ape compile
+
+test: install
+	@$(BIN)/ape test $(ARGS)
+
+check: install
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+lock:
+	@test -x $(BIN)/uv || ($(PYTHON) -m venv .venv && $(BIN)/pip install uv)
+	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url requirements.in -o requirements.lock
+	npm install --package-lock-only
+	$(PYTHON) toolchain/complete_lock.py
+
+clean:
+	rm -rf .venv .build .cache node_modules devnet

@@ -1,0 +1,1 @@
+"""Hashing, quantities, RLP and signatures: what every other package stands on."""

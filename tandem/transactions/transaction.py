@@ -1,4 +1,4 @@
-"""The two kinds of transaction the chain executes: signed ones (types 0, 1, 2) and deposits (protocol.md, section 3)."""
+"""What the chain executes: signed transactions (types 0, 1, 2) and deposits (protocol.md, section 3)."""
 
 from dataclasses import dataclass
 
@@ -9,6 +9,18 @@ AccessList = tuple[tuple[Address, tuple[Hash, ...]], ...]
 
 LEGACY, ACCESS_LIST, DYNAMIC_FEE, DEPOSIT = 0x00, 0x01, 0x02, 0x7E
 """Transaction types: EIP-155, EIP-2930, EIP-1559, and the deposit of protocol.md."""
+BLOB, SET_CODE = 0x03, 0x04
+"""EIP-4844 and EIP-7702: refused on L2 by the rules, executed in Ethereum's own tests."""
+
+
+@dataclass(frozen=True, slots=True)
+class Authorization:
+    """EIP-7702: an account's signed wish to delegate to the code at `address`. `authority` is None where no key fits."""
+
+    chain_id: int
+    address: Address
+    nonce: int
+    authority: Address | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +47,12 @@ class SignedTransaction:
     """The standard encoding: RLP for type 0, type byte ‖ RLP otherwise."""
     hash: Hash
     sender: Address
+    max_blob_fee: Wei = Wei(0)
+    """Type 3: the most it pays for a unit of blob gas."""
+    blob_hashes: tuple[Hash, ...] = ()
+    """Type 3: versioned hashes of its blobs."""
+    authorizations: tuple[Authorization, ...] = ()
+    """Type 4."""
 
 
 @dataclass(frozen=True, slots=True)

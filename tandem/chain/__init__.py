@@ -1,0 +1,1 @@
+"""Blocks: header, base fee, chain spec, genesis, and the builder that sequencer and derivation share."""

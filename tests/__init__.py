@@ -1,0 +1,1 @@
+"""Tests. A package, because a dependency installs another one of this name."""

@@ -1,0 +1,1 @@
+"""Official Ethereum state tests against the execution layer."""

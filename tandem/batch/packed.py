@@ -18,7 +18,7 @@ LITERAL_LIMIT, BYTES_BASE, DECIMAL_BASE = 0x80, 0x80, 0xA0
 EXPONENTS = 24
 """A decimal number's first byte: 0xa0 + 24 * (mantissa bytes - 1) + exponent; mantissa of 1 to 4 bytes."""
 MANTISSA_LIMIT = 1 << 32
-POWERS = [10**exponent for exponent in range(EXPONENTS)]
+POWERS: list[int] = [10**exponent for exponent in range(EXPONENTS)]
 
 
 def pack(transaction: SignedTransaction) -> bytes:

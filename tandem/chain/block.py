@@ -95,6 +95,11 @@ class BlockBuilder:
         return self._context.gas_limit - self._executor.gas_used
 
     @property
+    def base_fee(self) -> Wei:
+        """The block's base fee, wei a gas."""
+        return self._context.base_fee
+
+    @property
     def transaction_count(self) -> int:
         """Transactions in the block so far, messages included."""
         return len(self._transactions)
@@ -133,7 +138,7 @@ class BlockBuilder:
 
 
 def block_context(
-    parameters: ChainParameters, parent: Header, timestamp: int, origin: L1Context, block_hash: BlockHashes
+    parameters: ChainParameters, parent: Header, timestamp: Seconds, origin: L1Context, block_hash: BlockHashes
 ) -> BlockContext:
     """What transactions see of a block on `parent`."""
     return BlockContext(

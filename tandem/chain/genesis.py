@@ -5,7 +5,7 @@ from tandem.chain.spec import FEE_VAULT, ChainParameters, Genesis
 from tandem.evm.diff import StateDiff
 from tandem.inbox.queues import L1Context
 from tandem.primitives.hashing import EMPTY_CODE_HASH, keccak
-from tandem.primitives.types import ZERO_HASH, Gas, Hash, Wei
+from tandem.primitives.types import ZERO_HASH, Address, Gas, Hash, Wei
 from tandem.state import tree
 from tandem.state.account import Account
 from tandem.state.code import code_root
@@ -34,8 +34,8 @@ def genesis_header(parameters: ChainParameters, genesis: Genesis, tables: StateT
 
 
 def _genesis_diff(genesis: Genesis) -> StateDiff:
-    accounts: dict[bytes, Account] = {}
-    codes: dict[bytes, bytes] = {}
+    accounts: dict[Address, Account | None] = {}
+    codes: dict[Hash, bytes] = {}
     for address, entry in genesis.accounts.items():
         code_hash = keccak(entry.code) if entry.code else EMPTY_CODE_HASH
         if entry.code:

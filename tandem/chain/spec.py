@@ -143,7 +143,12 @@ def _deployment(content: dict[str, Any]) -> Deployment:
         parameters=ChainParameters(**content["parameters"]),
         genesis=Genesis(Seconds(content["genesis"]["timestamp"]), accounts),
         l1=L1Contracts(
-            **{key: Address(_bytes(value)) if isinstance(value, str) else value for key, value in l1.items()}
+            chain_id=l1["chain_id"],
+            inbox=Address(_bytes(l1["inbox"])),
+            rollup=Address(_bytes(l1["rollup"])),
+            bridge=Address(_bytes(l1["bridge"])),
+            token_bridge=Address(_bytes(l1["token_bridge"])),
+            start_block=l1["start_block"],
         ),
     )
 

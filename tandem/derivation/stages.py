@@ -65,7 +65,7 @@ def execute(
     block_plan: BlockPlan,
     block_hash: BlockHashes,
 ) -> Block:
-    """Stage 3: execute a plan on its parent. Transactions that are none, or cannot stand where they are, are skipped."""
+    """Stage 3: execute a plan on its parent, skipping what is no transaction or cannot stand where it is."""
     builder = BlockBuilder(parameters, state, parent, block_plan.template, block_hash)
     for packed in block_plan.transactions:
         try:

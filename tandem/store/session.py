@@ -38,6 +38,7 @@ TABLES = (
     "marks",
 )
 L1_CURSOR = b"l1-cursor"
+L1_CURSOR_HASH = b"l1-cursor-hash"
 L1_FINALIZED = b"l1-finalized"
 
 
@@ -186,6 +187,11 @@ class ReadSession:
         data = self._table["marks"].get(name)
         return 0 if data is None else int.from_bytes(data, "big")
 
+    def mark_hash(self, name: bytes) -> Hash | None:
+        """A named hash, None where it was never set."""
+        data = self._table["marks"].get(name)
+        return None if data is None else Hash(data)
+
 
 class WriteSession(ReadSession):
     """Reads and writes within one LMDB write transaction."""
@@ -240,6 +246,10 @@ class WriteSession(ReadSession):
     def set_mark(self, name: bytes, value: int) -> None:
         """Set a named number."""
         self._table["marks"].put(name, _key(value))
+
+    def set_mark_hash(self, name: bytes, value: Hash) -> None:
+        """Set a named hash."""
+        self._table["marks"].put(name, value)
 
     def _put_header(self, header: Header) -> None:
         key = _key(header.number)

@@ -1,0 +1,130 @@
+"""Judges assertions: each is right or wrong by the chain that this node derived itself."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from tandem.l1.contracts import L1
+from tandem.node.claims import genesis_opening, right_child
+from tandem.primitives.types import Hash
+from tandem.rollup.assertions import Opening, State
+from tandem.store import ReadSession
+
+LOG_RANGE = 2_000
+"""L1 blocks per request for logs."""
+
+
+class Verdict(StrEnum):
+    """What this node thinks of an assertion."""
+
+    RIGHT = "right"
+    WRONG = "wrong"
+    OPEN = "open"
+    """It speaks of batches that this node has not derived yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """An assertion on L1 and what this node thinks of it."""
+
+    opening: Opening
+    id: Hash
+    asserter: str
+    l1_block: int
+    verdict: Verdict
+    is_confirmed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    """Something that must not be: a person should look."""
+
+    assertion: Hash
+    message: str
+
+
+class Judge:
+    """All assertions since genesis, judged. Rebuilt from L1's events, so it survives restarts and re-orgs."""
+
+    def __init__(self, l1: L1) -> None:
+        self._l1 = l1
+        self.assertions: dict[Hash, Judged] = {}
+        self._cursor = l1.addresses.start_block - 1
+        self._cursor_hash: bytes | None = None
+
+    def update(self, session: ReadSession) -> list[Alarm]:
+        """Read new events, judge what can be judged. Returns the alarms that are new."""
+        self._forget_if_reorganised()
+        end = self._l1.web3.eth.block_number
+        while self._cursor < end:
+            last = min(end, self._cursor + LOG_RANGE)
+            self._read(self._cursor + 1, last)
+            self._cursor = last
+        self._cursor_hash = bytes(self._l1.web3.eth.get_block(self._cursor)["hash"])
+        return self._judge(session)
+
+    def alarms(self) -> list[Alarm]:
+        """All that is wrong now."""
+        return [alarm for judged in self.assertions.values() if (alarm := _alarm(judged)) is not None]
+
+    def _forget_if_reorganised(self) -> None:
+        known = self._cursor_hash
+        if known is not None and bytes(self._l1.web3.eth.get_block(self._cursor)["hash"]) != known:
+            self.assertions.clear()
+            self._cursor = self._l1.addresses.start_block - 1
+
+    def _read(self, first: int, last: int) -> None:
+        events = self._l1.rollup.events
+        for log in events.AssertionCreated().get_logs(from_block=first, to_block=last):
+            opening = _opening(log["args"])
+            self.assertions[opening.id()] = Judged(
+                opening, opening.id(), log["args"]["asserter"], log["blockNumber"], Verdict.OPEN, False
+            )
+        for log in events.AssertionConfirmed().get_logs(from_block=first, to_block=last):
+            judged = self.assertions[Hash(log["args"]["id"])]
+            self.assertions[judged.id] = _with(judged, judged.verdict, True)
+
+    def _judge(self, session: ReadSession) -> list[Alarm]:
+        before = set(self.alarms())
+        for judged in list(self.assertions.values()):
+            if judged.verdict == Verdict.OPEN:
+                verdict = self._verdict(session, judged)
+                self.assertions[judged.id] = _with(judged, verdict, judged.is_confirmed)
+        return [alarm for alarm in self.alarms() if alarm not in before]
+
+    def _verdict(self, session: ReadSession, judged: Judged) -> Verdict:
+        """Parents come before their children in L1's order, so a parent is judged already."""
+        opening = judged.opening
+        parent = self.assertions.get(opening.parent_id)
+        if parent is None:
+            return Verdict.RIGHT if opening == genesis_opening(session) else Verdict.WRONG
+        if parent.verdict != Verdict.RIGHT:
+            return parent.verdict
+        if opening.state.batches > session.batch_count():
+            return Verdict.OPEN
+        right = right_child(session, parent.id, parent.opening.state.batches, opening.state.batches)
+        return Verdict.RIGHT if right == opening else Verdict.WRONG
+
+
+def _with(judged: Judged, verdict: Verdict, is_confirmed: bool) -> Judged:
+    return Judged(judged.opening, judged.id, judged.asserter, judged.l1_block, verdict, is_confirmed)
+
+
+def _alarm(judged: Judged) -> Alarm | None:
+    if judged.verdict != Verdict.WRONG:
+        return None
+    state = judged.opening.state
+    what = "is CONFIRMED although it is wrong" if judged.is_confirmed else "is wrong"
+    message = f"assertion {judged.id.hex()} by {judged.asserter} on {state.batches} batches {what}"
+    return Alarm(judged.id, message)
+
+
+def _opening(args: dict[str, object]) -> Opening:
+    fields = args["state"]
+    state = State(
+        Hash(fields["blockHash"]),  # type: ignore[index]
+        Hash(fields["stateRoot"]),  # type: ignore[index]
+        Hash(fields["withdrawalRoot"]),  # type: ignore[index]
+        fields["batches"],  # type: ignore[index]
+        fields["messages"],  # type: ignore[index]
+    )
+    return Opening(Hash(args["parentId"]), state, Hash(args["traceRoot"]), Hash(args["inboxAcc"]))  # type: ignore[arg-type]

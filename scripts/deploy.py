@@ -1,0 +1,184 @@
+"""`ape run deploy`: deploy Tandem's L1 contracts and write the deployment file that every daemon reads.
+
+    ape run deploy                                   dry run on ape's ephemeral chain
+    ape run deploy --network ethereum:devnet         on the devnet's L1
+    ape run deploy --network ... --account ALIAS --preset production --sequencer ADDRESS
+
+No contract has an owner: what is set here is set for good, and printed.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ape
+import click
+import rlp
+from ape.cli import ConnectedProviderCommand
+from rich.console import Console
+from rich.table import Table
+
+from tandem.chain.genesis import genesis_header
+from tandem.chain.predeploys import PREDEPLOYS, genesis_accounts
+from tandem.chain.spec import ChainParameters, Deployment, Genesis, L1Contracts
+from tandem.primitives.hashing import keccak
+from tandem.primitives.types import Address, Seconds
+from tandem.rollup.assertions import State
+from tandem.state.account import EMPTY_ACCOUNT
+from tandem.state.database import HistoricalState
+from tandem.state.tables import StateTables
+
+ETHER = 10**18
+
+
+@dataclass(frozen=True, slots=True)
+class Preset:
+    """What differs between a chain to play with and one to keep money on."""
+
+    challenge_window: int
+    """Seconds that an assertion must stand unrivalled."""
+    force_inclusion_delay: int
+    """Seconds after which anyone can force a message in."""
+    bond: int
+    """Wei that an assertion carries."""
+
+
+PRESETS = {
+    "development": Preset(challenge_window=3_600, force_inclusion_delay=600, bond=ETHER // 10),
+    "production": Preset(challenge_window=7 * 86_400, force_inclusion_delay=86_400, bond=10 * ETHER),
+}
+DEVELOPMENT_SEQUENCER = 1
+"""Account of the development mnemonic that sequences where no --sequencer is given: `python -m sequencer` has it too."""
+
+
+@click.command(cls=ConnectedProviderCommand)
+@click.option("--preset", type=click.Choice(list(PRESETS)), default="development", show_default=True)
+@click.option("--account", "alias", help="Alias of the deploying ape account (development chains: test account 0).")
+@click.option("--sequencer", help="Address that may post batches (development chains: test account 1).")
+@click.option("--fee-recipient", help="L1 address that the L2 fee vault pays (default: the sequencer).")
+@click.option("--chain-id", type=int, default=42069, show_default=True, help="Chain id of the L2.")
+@click.option("--l1-data-gas", type=int, default=16, show_default=True, help="L1 gas charged per transaction byte.")
+@click.option("--out", type=click.Path(path_type=Path), default=Path("devnet/deployment.json"), show_default=True)
+def cli(
+    preset: str,
+    alias: str | None,
+    sequencer: str | None,
+    fee_recipient: str | None,
+    chain_id: int,
+    l1_data_gas: int,
+    out: Path,
+) -> None:
+    """Deploy the L1 contracts of a new chain."""
+    console = Console(highlight=False)
+    network = ape.networks.active_provider.network
+    deployer = _deployer(alias, network.is_dev or network.chain_id in (1337, 31337))
+    if sequencer is None:
+        if alias is not None:
+            raise click.UsageError("--sequencer is needed with --account: it can never be changed later")
+        sequencer = ape.accounts.test_accounts[DEVELOPMENT_SEQUENCER].address
+    chosen = PRESETS[preset]
+    parameters = ChainParameters(chain_id=chain_id, data_gas_per_byte=l1_data_gas)  # type: ignore[arg-type]
+    deployment, contracts = deploy(
+        deployer, chosen, parameters, _address(sequencer), _address(fee_recipient or sequencer)
+    )
+    _show(console, network.name, chosen, parameters, sequencer, contracts)
+    if network.name == "local":
+        console.print("This chain ends with this command: no deployment file was written.")
+        return
+    deployment.save(out)
+    console.print(f"Deployment written to [bold]{out}[/bold]. Next: python -m sequencer --deployment {out}")
+
+
+def deploy(
+    deployer: Any, preset: Preset, parameters: ChainParameters, sequencer: Address, fee_recipient: Address
+) -> tuple[Deployment, dict[str, Any]]:
+    """Deploy the four contracts. They name one another, so their addresses are computed before the first is there."""
+    project = ape.project
+    nonce = deployer.nonce
+    names = ("Inbox", "Bridge", "TokenBridge", "Rollup")
+    at = {name: _created_by(_address(deployer.address), nonce + index) for index, name in enumerate(names)}
+    head = ape.chain.blocks.head
+    codes = {name: bytes.fromhex(_runtime(project, name)) for name in PREDEPLOYS}
+    genesis = Genesis(Seconds(head.timestamp), genesis_accounts(codes, at["TokenBridge"], fee_recipient))
+    state = genesis_state(parameters, genesis)
+    arguments: dict[str, tuple[Any, ...]] = {
+        "Inbox": (_hex(at["Bridge"]), _hex(sequencer), preset.force_inclusion_delay),
+        "Bridge": (_hex(at["Inbox"]), _hex(at["Rollup"])),
+        "TokenBridge": (_hex(at["Bridge"]), _hex(at["Inbox"])),
+        "Rollup": (
+            _hex(at["Inbox"]),
+            _hex(bytes(20)),
+            preset.bond,
+            preset.challenge_window,
+            (state.block_hash, state.state_root, state.withdrawal_root, state.batches, state.messages),
+        ),
+    }
+    contracts = {}
+    for name in names:
+        contracts[name] = deployer.deploy(getattr(project, name), *arguments[name])
+        if _address(contracts[name].address) != at[name]:
+            raise click.ClickException(f"{name} is not at the computed address: did {deployer.address} send meanwhile?")
+    l1 = L1Contracts(
+        chain_id=ape.chain.chain_id,
+        inbox=at["Inbox"],
+        rollup=at["Rollup"],
+        bridge=at["Bridge"],
+        token_bridge=at["TokenBridge"],
+        start_block=head.number + 1,
+    )
+    return Deployment(parameters, genesis, l1), contracts
+
+
+def genesis_state(parameters: ChainParameters, genesis: Genesis) -> State:
+    """The state that the rollup starts from."""
+    tables = StateTables()
+    header = genesis_header(parameters, genesis, tables)
+    passer = HistoricalState(tables, header.state_root).account(PREDEPLOYS["MessagePasser"]) or EMPTY_ACCOUNT
+    return State(header.hash, header.state_root, passer.storage_root, 0, 0)
+
+
+def _deployer(alias: str | None, is_development: bool) -> Any:
+    if alias is not None:
+        return ape.accounts.load(alias)
+    if not is_development:
+        raise click.UsageError("--account ALIAS is needed here: development accounts are for development chains only")
+    return ape.accounts.test_accounts[0]
+
+
+def _runtime(project: Any, name: str) -> str:
+    code: str = getattr(project, name).contract_type.runtime_bytecode.bytecode
+    return code.removeprefix("0x")
+
+
+def _created_by(deployer: Address, nonce: int) -> Address:
+    return Address(keccak(rlp.encode([deployer, nonce]))[12:])
+
+
+def _address(value: str) -> Address:
+    return Address(bytes.fromhex(value.removeprefix("0x")))
+
+
+def _hex(value: bytes) -> str:
+    return str(ape.convert("0x" + value.hex(), ape.types.AddressType))
+
+
+def _show(
+    console: Console,
+    network: str,
+    preset: Preset,
+    parameters: ChainParameters,
+    sequencer: str,
+    contracts: dict[str, Any],
+) -> None:
+    table = Table("what", "value", title=f"Tandem on {network}", title_justify="left")
+    for name, contract in contracts.items():
+        table.add_row(name, contract.address)
+    table.add_row("sequencer", sequencer)
+    table.add_row("L2 chain id", str(parameters.chain_id))
+    table.add_row("challenge window", f"{preset.challenge_window:,} s")
+    table.add_row("force-inclusion delay", f"{preset.force_inclusion_delay:,} s")
+    table.add_row("assertion bond", f"{preset.bond / ETHER} ETH")
+    table.add_row("L2 block gas limit", f"{parameters.gas_limit:,}")
+    table.add_row("L2 base fee floor", f"{parameters.min_base_fee:,} wei")
+    table.add_row("L1 gas charged per byte", str(parameters.data_gas_per_byte))
+    console.print(table)

@@ -1,0 +1,156 @@
+"""Posts batches: gathers blocks that are not on L1, packs them, sends them, and goes on from what L1 says.
+
+It keeps no state. What is to be posted is what lies between the safe head and the head; the nonce taken at the L1
+block up to which the store is synced keeps a batch from being posted twice, across crashes too (tandem.l1.sender).
+"""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from threading import Event, Thread
+
+import structlog
+
+from tandem.batch.packed import pack
+from tandem.batch.payload import MAX_BATCH_BYTES, MAX_DECODED_BYTES, MAX_ITEMS, PackedBlock, encode_batch
+from tandem.inbox.queues import MAX_MESSAGES_PER_BATCH
+from tandem.l1.contracts import L1
+from tandem.l1.sender import GaveUp, L1Rejected, L1Sender, NonceTaken
+from tandem.node.inbox_sync import L1_ERRORS
+from tandem.store import BlockRecord, ChainStore, ReadSession
+from tandem.store.session import L1_CURSOR
+from tandem.transactions.transaction import SignedTransaction
+
+POLL = 0.1
+"""Seconds between two looks at the store."""
+RETRY = 2.0
+"""Seconds to wait after L1 refused a batch."""
+FULL_BYTES = 112_000
+"""Packed bytes that make a full batch: at the usual ratio of 0.85 they compress to just below what the inbox takes."""
+BLOCK_OVERHEAD = 32
+"""Bytes allowed for a block's own RLP, and 4 for each transaction's header."""
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedBatch:
+    """A batch ready to post."""
+
+    data: bytes
+    first_block: int
+    last_block: int
+    messages_consumed: int
+    transactions: int
+
+
+class Batcher(Thread):
+    """The batch-posting role."""
+
+    def __init__(self, store: ChainStore, l1: L1, sender: L1Sender, max_age: float, stopping: Event) -> None:
+        """`max_age`: seconds that a block may wait for its batch to fill."""
+        super().__init__(name="batcher", daemon=True)
+        self.posted = 0
+        """Batches posted since start."""
+        self._store = store
+        self._l1 = l1
+        self._sender = sender
+        self._max_age = max_age
+        self._stopping = stopping
+        self._log = structlog.get_logger("batcher")
+        self._waiting_since: tuple[int, float] | None = None
+
+    def run(self) -> None:
+        while not self._stopping.wait(POLL):
+            try:
+                self._step()
+            except (NonceTaken, GaveUp) as reason:
+                self._log.info("looking at L1 again", reason=str(reason))
+            except L1Rejected as error:
+                self._log.warning("batch refused by L1", reason=str(error))
+                self._stopping.wait(RETRY)
+            except L1_ERRORS as error:
+                self._log.warning("L1 does not answer", error=str(error))
+                self._stopping.wait(RETRY)
+
+    def _step(self) -> None:
+        with self._store.read() as session:
+            known = session.batch_count()
+            cursor = session.mark(L1_CURSOR)
+            batch = self._due(session)
+        if batch is None:
+            return
+        nonce = self._sender.nonce_at(cursor)
+        call = self._l1.inbox.functions.submitBatch(batch.data, batch.messages_consumed)
+        receipt = self._sender.send(call, nonce=nonce)
+        self.posted += 1
+        self._log.info(
+            "batch posted",
+            blocks=f"{batch.first_block}..{batch.last_block}",
+            transactions=batch.transactions,
+            bytes=len(batch.data),
+            gas=receipt["gasUsed"],
+            l1_block=receipt["blockNumber"],
+        )
+        while not self._stopping.wait(POLL):
+            with self._store.read() as session:
+                if session.batch_count() > known or session.mark(L1_CURSOR) > receipt["blockNumber"]:
+                    return
+
+    def _due(self, session: ReadSession) -> PreparedBatch | None:
+        """The next batch, when it is full or its first block has waited long enough."""
+        safe, head = session.safe_number(), session.head_number()
+        if head <= safe:
+            self._waiting_since = None
+            return None
+        if self._waiting_since is None or self._waiting_since[0] != safe:
+            self._waiting_since = (safe, time.monotonic())
+        is_old = time.monotonic() - self._waiting_since[1] >= self._max_age
+        blocks, is_full = gather(session, safe + 1, head)
+        return prepare(session, blocks) if is_full or is_old else None
+
+
+def gather(session: ReadSession, first: int, last: int) -> tuple[list[BlockRecord], bool]:
+    """Blocks from `first` on that fit one batch before compression, and whether more would not."""
+    blocks: list[BlockRecord] = []
+    size = items = messages = 0
+    for number in range(first, last + 1):
+        block = session.block(number)
+        signed = [item for item in block.transactions if isinstance(item, SignedTransaction)]
+        size += BLOCK_OVERHEAD + sum(len(item.raw) for item in signed)
+        items += 1 + len(signed)
+        messages += len(block.transactions) - len(signed)
+        over = size > FULL_BYTES or items > MAX_ITEMS or messages > MAX_MESSAGES_PER_BATCH
+        if blocks and over:
+            return blocks, True
+        blocks.append(block)
+    return blocks, False
+
+
+def prepare(session: ReadSession, blocks: Sequence[BlockRecord]) -> PreparedBatch:
+    """The batch of `blocks`, or of as many of them as fit what the inbox takes."""
+    parent_time = session.header(blocks[0].header.number - 1).timestamp
+    packed = []
+    for block in blocks:
+        packed.append(pack_block(block, parent_time))
+        parent_time = block.header.timestamp
+    while len(data := encode_batch(packed)) > MAX_BATCH_BYTES or _decoded_size(packed) > MAX_DECODED_BYTES:
+        if len(packed) == 1:
+            raise AssertionError("the builder keeps each block within one batch")
+        del packed[-max(1, len(packed) // 8) :]
+    last = blocks[len(packed) - 1].header
+    return PreparedBatch(
+        data,
+        blocks[0].header.number,
+        last.number,
+        last.messages_consumed,
+        sum(len(block.transactions) for block in packed),
+    )
+
+
+def pack_block(block: BlockRecord, parent_time: int) -> PackedBlock:
+    """A block as a batch carries it."""
+    packed = tuple(pack(item) for item in block.transactions if isinstance(item, SignedTransaction))
+    return PackedBlock(block.header.timestamp - parent_time, len(block.transactions) - len(packed), packed)
+
+
+def _decoded_size(blocks: Sequence[PackedBlock]) -> int:
+    return sum(BLOCK_OVERHEAD + sum(len(item) + 4 for item in block.transactions) for block in blocks)

@@ -1,0 +1,108 @@
+"""Puts the engine process together from its settings, runs it, and takes it down again."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Event
+
+import structlog
+
+from sequencer.bus_server import BusServer
+from sequencer.config import Settings
+from sequencer.engine.asserter import Asserter
+from sequencer.engine.batcher import Batcher
+from sequencer.engine.builder import MAX_TRANSACTION_BYTES, Builder
+from sequencer.engine.clock import ChainClock
+from sequencer.engine.development import DevelopmentMethods
+from sequencer.engine.engine import Engine
+from sequencer.mempool import Mempool, PoolLimits
+from tandem.chain.spec import Deployment
+from tandem.errors import ConfigError
+from tandem.l1.contracts import L1, checksum, connect
+from tandem.l1.inbox_reader import InboxReader
+from tandem.l1.sender import L1Sender
+from tandem.l1.signer import load_signer
+from tandem.node.follower import Follower, open_genesis
+from tandem.node.inbox_sync import InboxSync
+from tandem.primitives.types import Address
+from tandem.store import ChainStore
+
+SEQUENCER_ACCOUNT, ASSERTER_ACCOUNT = 1, 2
+"""Accounts of the development mnemonic that the roles use when no key is set."""
+BUILD_SHARE = 0.8
+"""Part of the block time that execution may take; the rest is for the commit and for requests."""
+LONGEST_BUILD = 2.0
+"""Seconds of execution at most, where the block time gives no bound."""
+FIRST_CONTACT = 30.0
+"""Seconds to wait for L1 on start before blocks are built without its news."""
+JOIN_TIMEOUT = 10.0
+
+
+def run_engine(settings: Settings, stopping: Event) -> None:
+    """Run until `stopping` is set. ConfigError before anything was started where the settings cannot work."""
+    deployment = Deployment.load(settings.deployment)
+    refuse = _addresses(settings.builder.refuse)
+    log = structlog.get_logger("engine")
+    with ChainStore(settings.store_path) as store:
+        with store.write() as session:
+            open_genesis(session, deployment)
+            log.info("chain opened", head=session.head_number(), safe=session.safe_number())
+        l1 = L1(connect(settings.l1), deployment.l1)
+        sync = InboxSync(store, InboxReader(l1, settings.l1_confirmations), stopping)
+        with BusServer(settings.bus_path) as server, _roles(settings, deployment, store, l1, stopping) as roles:
+            engine = _engine(settings, deployment, store, server, sync, refuse)
+            sync.start()
+            for role in roles:
+                role.start()
+            engine.run(stopping)
+            sync.join(JOIN_TIMEOUT)
+        log.info("engine stopped")
+
+
+@contextmanager
+def _roles(
+    settings: Settings, deployment: Deployment, store: ChainStore, l1: L1, stopping: Event
+) -> Iterator[list[Batcher | Asserter]]:
+    """The roles that write to L1, joined at the end."""
+    roles: list[Batcher | Asserter] = []
+    if settings.batcher.enabled:
+        account = load_signer("SEQUENCER", deployment, SEQUENCER_ACCOUNT)
+        sender = L1Sender(l1.web3, account, stopping)
+        roles.append(Batcher(store, l1, sender, settings.batcher.max_age_ms / 1000, stopping))
+    if settings.asserter.enabled:
+        account = load_signer("ASSERTER", deployment, ASSERTER_ACCOUNT)
+        sender = L1Sender(l1.web3, account, stopping)
+        roles.append(Asserter(store, l1, sender, settings.asserter.interval_ms / 1000, stopping))
+    try:
+        yield roles
+    finally:
+        stopping.set()
+        for role in roles:
+            if role.ident is not None:
+                role.join(JOIN_TIMEOUT)
+
+
+def _engine(
+    settings: Settings,
+    deployment: Deployment,
+    store: ChainStore,
+    server: BusServer,
+    sync: InboxSync,
+    refuse: frozenset[Address],
+) -> Engine:
+    parameters = deployment.parameters
+    pool = Mempool(PoolLimits(raw_bytes=MAX_TRANSACTION_BYTES, fee_floor=parameters.min_base_fee))
+    pool.refuse.update(refuse)
+    clock = ChainClock()
+    block_time = settings.builder.block_time_ms / 1000
+    longest = block_time * BUILD_SHARE if block_time else LONGEST_BUILD
+    builder = Builder(parameters, store, pool, refuse, longest) if settings.builder.enabled else None
+    development = DevelopmentMethods(clock) if deployment.is_development else None
+    follower = Follower(deployment, keep_unsafe=True)
+    return Engine(parameters, store, server, pool, clock, builder, sync, follower, development, block_time)
+
+
+def _addresses(values: tuple[str, ...]) -> frozenset[Address]:
+    try:
+        return frozenset(Address(bytes.fromhex(checksum(bytes.fromhex(value[2:]))[2:])) for value in values)
+    except ValueError as error:
+        raise ConfigError(f"builder.refuse holds something that is no address: {error}") from error

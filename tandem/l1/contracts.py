@@ -1,0 +1,54 @@
+"""The L1 contracts as web3 contract objects. Their ABIs are exported from the compiled sources (`make abi`)."""
+
+import json
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from eth_typing import ChecksumAddress
+from web3 import HTTPProvider, Web3
+from web3.contract import Contract
+
+from tandem.chain.spec import L1Contracts
+from tandem.errors import ConfigError
+
+ABI_FOLDER = Path(__file__).parent / "abi"
+REQUEST_TIMEOUT = 20
+"""Seconds that one L1 request may take."""
+
+
+def connect(url: str) -> Web3:
+    """A web3 connection to the JSON-RPC at `url`."""
+    return Web3(HTTPProvider(url, request_kwargs={"timeout": REQUEST_TIMEOUT}))
+
+
+@cache
+def abi(name: str) -> Any:
+    """The ABI of a contract of ours."""
+    return json.loads((ABI_FOLDER / f"{name}.json").read_text())
+
+
+def checksum(address: bytes) -> ChecksumAddress:
+    """An address as web3 wants it."""
+    return Web3.to_checksum_address(address)
+
+
+class L1:
+    """One chain's contracts on L1."""
+
+    def __init__(self, web3: Web3, contracts: L1Contracts) -> None:
+        self.web3 = web3
+        self.addresses = contracts
+        self.inbox = self._contract("Inbox", contracts.inbox)
+        self.rollup = self._contract("Rollup", contracts.rollup)
+        self.bridge = self._contract("Bridge", contracts.bridge)
+        self.token_bridge = self._contract("TokenBridge", contracts.token_bridge)
+
+    def check_chain(self) -> None:
+        """ConfigError where the connection is to another L1 than the one the chain was deployed on."""
+        actual = self.web3.eth.chain_id
+        if actual != self.addresses.chain_id:
+            raise ConfigError(f"the L1 answers with chain id {actual}, the chain settles on {self.addresses.chain_id}")
+
+    def _contract(self, name: str, address: bytes) -> Contract:
+        return self.web3.eth.contract(address=checksum(address), abi=abi(name))

@@ -1,0 +1,65 @@
+"""Assertions as contracts/rollup/Rollup.sol hashes them (protocol.md, section 7)."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tandem.chain.header import Header
+from tandem.primitives.hashing import keccak, word
+from tandem.primitives.types import Hash
+from tandem.state.account import Account
+from tandem.state.proof import Proof
+
+TRACE_DEPTH = 20
+"""Level-0 trees have 2^20 leaves: 64 batches of at most 2^14 steps each (30-disputes)."""
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The chain's state after some batches."""
+
+    block_hash: Hash
+    state_root: Hash
+    withdrawal_root: Hash
+    batches: int
+    messages: int
+
+    def hash(self) -> Hash:
+        """stateHash."""
+        words = self.block_hash + self.state_root + self.withdrawal_root
+        return keccak(words + word(self.batches) + word(self.messages))
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """All that an assertion's id commits to."""
+
+    parent_id: Hash
+    state: State
+    trace_root: Hash
+    inbox_acc: Hash
+
+    def id(self) -> Hash:
+        """assertionId."""
+        return keccak(self.parent_id + self.state.hash() + self.trace_root + self.inbox_acc)
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """An assertion with what L1 checks when it is made."""
+
+    opening: Opening
+    header: Header
+    message_passer: Account
+    proof: Proof
+
+
+def trace_root(leaves: Sequence[bytes]) -> Hash:
+    """Root of the perfect binary tree of depth 20 over the level-0 states, the last one repeated to fill it."""
+    level = list(leaves)
+    filler = level[-1]
+    for _ in range(TRACE_DEPTH):
+        if len(level) % 2:
+            level.append(filler)
+        level = [keccak(level[at] + level[at + 1]) for at in range(0, len(level), 2)]
+        filler = keccak(filler + filler)
+    return Hash(level[0])

@@ -93,7 +93,7 @@ class L1Sender:
                 if sent:
                     fees = fees.bumped()
                     self.bumps += 1
-                transaction |= {"maxFeePerGas": fees.cap, "maxPriorityFeePerGas": fees.tip, "to": call.address}
+                transaction |= {"maxFeePerGas": fees.cap, "maxPriorityFeePerGas": fees.tip}
                 self._broadcast(call, transaction, sent)
                 bump = time.monotonic() + BUMP_AFTER
             for digest in sent:

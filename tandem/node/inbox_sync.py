@@ -6,7 +6,14 @@ from threading import Event, Thread
 
 import requests
 import structlog
-from web3.exceptions import Web3Exception
+from web3.exceptions import (
+    BadResponseFormat,
+    BlockNotFound,
+    ProviderConnectionError,
+    TimeExhausted,
+    TransactionNotFound,
+    Web3RPCError,
+)
 
 from tandem.errors import TandemError
 from tandem.l1.inbox_reader import InboxReader
@@ -17,8 +24,17 @@ POLL_INTERVAL = 0.25
 """Seconds between two looks at L1's head."""
 MAX_BACKOFF = 10.0
 
-L1_ERRORS = (requests.RequestException, Web3Exception, OSError)
-"""What an L1 that is away or answers nonsense raises: wait and try again."""
+L1_ERRORS = (
+    requests.RequestException,
+    OSError,
+    BadResponseFormat,
+    BlockNotFound,
+    ProviderConnectionError,
+    TimeExhausted,
+    TransactionNotFound,
+    Web3RPCError,
+)
+"""What an L1 that is away, behind, or answers nonsense raises: wait and try again. Other errors of web3 are bugs."""
 
 
 class InboxSync(Thread):

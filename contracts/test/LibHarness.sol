@@ -96,6 +96,14 @@ contract LibHarness {
         return AddressAliasing.l2Sender();
     }
 
+    function isDelegated(address account) external view returns (bool) {
+        return AddressAliasing.isDelegated(account);
+    }
+
+    function aliased(address l1Contract) external pure returns (address) {
+        return AddressAliasing.alias_(l1Contract);
+    }
+
     function metadata(address token) external view returns (Metadata memory) {
         return TokenMetadata.ofERC20(token);
     }

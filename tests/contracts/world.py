@@ -1,0 +1,212 @@
+"""Deploys the rollup and speaks for its L2: states with chosen withdrawals in them, and assertions about them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import ape
+import rlp
+from eth_utils import keccak, to_canonical_address, to_checksum_address
+
+from tests.contracts import tree_model
+from tests.contracts.tree_model import abi_hash
+
+DELAY = 3_600  # force inclusion, seconds
+WINDOW = 7_200  # challenge, seconds
+BOND = 10**18
+ALIAS_OFFSET = 0x1111000000000000000000000000000000001111
+SYSTEM_SENDER = "0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE"
+MESSAGE_PASSER = "0x5400000000000000000000000000000000000001"
+TOKEN_FACTORY = "0x5400000000000000000000000000000000000002"
+L1_INFO = "0x5400000000000000000000000000000000000003"
+FEE_VAULT = "0x5400000000000000000000000000000000000004"
+ZERO_ADDRESS = "0x" + "00" * 20
+SENT = (1).to_bytes(32, "big")
+
+WITHDRAWAL_TYPES = ["uint256", "address", "address", "uint256", "uint256", "bytes32"]
+
+
+class Context(NamedTuple):
+    """An L1Context, which ape decodes to a list."""
+
+    number: int
+    hash: bytes
+    timestamp: int
+    base_fee: int
+
+
+def context_of(log: Any) -> Context:
+    return Context(*log.context)
+
+
+def created_address(deployer: str, nonce: int) -> str:
+    """Address of the contract that an account creates with this nonce."""
+    return to_checksum_address(keccak(rlp.encode([to_canonical_address(deployer), nonce]))[12:])
+
+
+def alias(address: str) -> str:
+    return to_checksum_address(((int(address, 16) + ALIAS_OFFSET) % 2**160).to_bytes(20, "big"))
+
+
+def unalias(address: str) -> str:
+    return to_checksum_address(((int(address, 16) - ALIAS_OFFSET) % 2**160).to_bytes(20, "big"))
+
+
+def pass_time(seconds: int) -> None:
+    ape.chain.pending_timestamp += seconds
+    ape.chain.mine()
+
+
+def now() -> int:
+    return ape.chain.blocks.head.timestamp
+
+
+def place(address: str, code: bytes | None = None, storage: dict[int, int] | None = None) -> None:
+    """Gives an address code and storage, as a genesis does. py-evm's way: the pending block starts from the changed state."""
+    backend_chain = ape.chain.provider.evm_backend.chain
+    state = backend_chain.get_vm().state
+    canonical = to_canonical_address(address)
+    if code is not None:
+        state.set_code(canonical, code)
+    for slot, value in (storage or {}).items():
+        state.set_storage(canonical, slot, value)
+    state.persist()
+    backend_chain.header = backend_chain.header.copy(state_root=state.state_root)
+    ape.chain.mine()
+
+
+def place_contract(address: str, container: Any, storage: dict[int, int] | None = None) -> Any:
+    """Puts a contract's runtime code at an address."""
+    code = container.contract_type.runtime_bytecode.bytecode
+    place(address, bytes.fromhex(code.removeprefix("0x")), storage)
+    return ape.Contract(address, contract_type=container.contract_type)
+
+
+def storage_key(withdrawal_hash: bytes) -> bytes:
+    return keccak(abi_hash(["bytes32", "uint256"], [withdrawal_hash, 0]))
+
+
+@dataclass(frozen=True)
+class Withdrawal:
+    target: str
+    nonce: int = 0
+    sender: str = "0x00000000000000000000000000000000000A11cE"
+    value: int = 0
+    gas_limit: int = 100_000
+    data: bytes = b""
+
+    @property
+    def abi(self) -> tuple:
+        return (self.nonce, self.sender, self.target, self.value, self.gas_limit, self.data)
+
+    @property
+    def hash(self) -> bytes:
+        return abi_hash(WITHDRAWAL_TYPES, [*self.abi[:5], keccak(self.data)])
+
+
+@dataclass
+class L2State:
+    """An L2 block as L1 sees it: a header, the message passer's account in it, and the withdrawals in that account."""
+
+    withdrawals: list[Withdrawal] = field(default_factory=list)
+    messages: int = 0
+    batches: int = 0
+    salt: int = 0  # two states that differ in nothing else
+
+    def __post_init__(self) -> None:
+        self.storage = {storage_key(w.hash): SENT for w in self.withdrawals}
+        self.storage[keccak(b"nonce slot")] = (len(self.withdrawals) + 1).to_bytes(32, "big")
+        self.withdrawal_root = tree_model.root(self.storage)
+        self.passer = (0, 0, keccak(b"code"), keccak(b"chunks"), 4, self.withdrawal_root)
+        self.passer_key = keccak(to_canonical_address(MESSAGE_PASSER))
+        self.accounts = {keccak(bytes([i]) * 20): keccak(bytes([i, self.salt])) for i in range(20)}
+        record = abi_hash(["uint256", "uint256", "bytes32", "bytes32", "uint256", "bytes32"], list(self.passer))
+        self.accounts[self.passer_key] = record
+        self.state_root = tree_model.root(self.accounts)
+        self.header = [i.to_bytes(32, "big") for i in range(16)]
+        self.header[3] = self.state_root
+        self.header[15] = self.messages.to_bytes(32, "big")
+        self.block_hash = keccak(b"".join(self.header))
+
+    @property
+    def abi(self) -> tuple:
+        return (self.block_hash, self.state_root, self.withdrawal_root, self.batches, self.messages)
+
+    @property
+    def hash(self) -> bytes:
+        return abi_hash(["bytes32", "bytes32", "bytes32", "uint64", "uint64"], list(self.abi))
+
+    @property
+    def passer_proof(self) -> tuple:
+        return tree_model.prove(self.accounts, self.passer_key).abi
+
+    def prove(self, withdrawal: Withdrawal) -> tuple:
+        return tree_model.prove(self.storage, storage_key(withdrawal.hash)).abi
+
+
+@dataclass(frozen=True)
+class Assertion:
+    parent: bytes
+    state: L2State
+    inbox_acc: bytes
+    trace_root: bytes = keccak(b"trace")
+
+    @property
+    def abi(self) -> tuple:
+        return (self.parent, self.state.abi, self.trace_root, self.inbox_acc)
+
+    @property
+    def id(self) -> bytes:
+        return abi_hash(["bytes32"] * 4, [self.parent, self.state.hash, self.trace_root, self.inbox_acc])
+
+    @property
+    def arguments(self) -> tuple:
+        return (self.abi, self.state.header, self.state.passer, self.state.passer_proof)
+
+
+@dataclass
+class World:
+    """The rollup's contracts on one L1, deployed in the order that a deployment uses."""
+
+    project: Any
+    deployer: Any
+    sequencer: Any
+    with_game: bool = True
+
+    def __post_init__(self) -> None:
+        project, deployer = self.project, self.deployer
+        self.game = deployer.deploy(project.MockDisputeGame)
+        game = self.game.address if self.with_game else ZERO_ADDRESS
+        nonce = deployer.nonce
+        self.genesis = L2State()
+        bridge = created_address(deployer.address, nonce + 2)
+        self.inbox = deployer.deploy(project.Inbox, bridge, self.sequencer, DELAY)
+        self.rollup = deployer.deploy(project.Rollup, self.inbox, game, BOND, WINDOW, self.genesis.abi)
+        self.bridge = deployer.deploy(project.Bridge, self.inbox, self.rollup)
+        self.token_bridge = deployer.deploy(project.TokenBridge, self.bridge, self.inbox)
+        self.genesis_id = bytes(self.rollup.genesis())
+
+    def batch(self, count: int = 1) -> None:
+        """Queues batches that consume nothing."""
+        for _ in range(count):
+            self.inbox.submitBatch(b"\x00\x00\xc0", self.inbox.messagesConsumed(), sender=self.sequencer)
+
+    def assertion(self, parent: bytes, state: L2State, **changes: Any) -> Assertion:
+        if "inbox_acc" not in changes:
+            changes["inbox_acc"] = bytes(self.inbox.batchAcc(state.batches))
+        return Assertion(parent, state, **changes)
+
+    def create(self, assertion: Assertion, asserter: Any) -> Any:
+        return self.rollup.createAssertion(*assertion.arguments, sender=asserter, value=BOND)
+
+    def confirmed(self, withdrawals: list[Withdrawal], asserter: Any) -> Assertion:
+        """A confirmed assertion, child of the latest confirmed one, whose state has these withdrawals."""
+        parent = bytes(self.rollup.latestConfirmed())
+        required = self.rollup.requiredBatches(parent)
+        self.batch(max(0, required - self.inbox.batchCount()))
+        assertion = self.assertion(parent, L2State(withdrawals, batches=required))
+        self.create(assertion, asserter)
+        pass_time(WINDOW)
+        self.rollup.confirmAssertion(assertion.id, sender=asserter)
+        return assertion

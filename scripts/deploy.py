@@ -125,6 +125,8 @@ def deploy(
         bridge=at["Bridge"],
         token_bridge=at["TokenBridge"],
         start_block=head.number + 1,
+        force_inclusion_delay=Seconds(preset.force_inclusion_delay),
+        challenge_window=Seconds(preset.challenge_window),
     )
     return Deployment(parameters, genesis, l1), contracts
 

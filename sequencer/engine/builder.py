@@ -8,12 +8,13 @@ import structlog
 from sequencer.mempool import Mempool
 from tandem.batch.payload import MAX_ITEMS
 from tandem.chain.block import Block, BlockBuilder, make_template, take_messages
-from tandem.chain.spec import ChainParameters
+from tandem.chain.spec import Deployment
 from tandem.errors import InvalidTransaction
 from tandem.inbox.queues import MAX_MESSAGES_PER_BATCH, QueuedMessage
 from tandem.primitives.types import Address
 from tandem.state.database import StateDatabase
 from tandem.store import ChainStore, ReadSession
+from tandem.store.session import L1_TIME
 
 MAX_BLOCK_BYTES = 90_000
 """Standard bytes of a block's signed transactions: even if nothing compresses, one block fits one batch."""
@@ -28,14 +29,15 @@ class Builder:
 
     def __init__(
         self,
-        parameters: ChainParameters,
+        deployment: Deployment,
         store: ChainStore,
         pool: Mempool,
         refuse: frozenset[Address],
         max_build_time: float,
     ) -> None:
         """`refuse`: senders whose messages are left for L1 to force in. `max_build_time`: seconds for execution."""
-        self._parameters = parameters
+        self._parameters = deployment.parameters
+        self._patience = deployment.l1.force_inclusion_delay // 2
         self._store = store
         self._pool = pool
         self._refuse = refuse
@@ -56,8 +58,8 @@ class Builder:
             state = StateDatabase(session.state_tables)
             builder = BlockBuilder(self._parameters, state, parent, template, session.block_hash)
             self._fill(builder, limit)
-            wanted = any(not queued.message.is_system for queued in messages)
-            if not empty and not wanted and builder.transaction_count == len(messages):
+            is_wanted = empty or self._call_for_a_block(session, messages)
+            if not is_wanted and builder.transaction_count == len(messages):
                 return None
             block = builder.seal()
             session.put_block(block)
@@ -67,9 +69,21 @@ class Builder:
         return block
 
     def _has_messages(self) -> bool:
-        """Whether a message waits that is reason enough for a block: not one of the inbox's own."""
         with self._store.read() as session:
-            return any(not queued.message.is_system for queued in self._due_messages(session))
+            return self._call_for_a_block(session, self._due_messages(session))
+
+    def _call_for_a_block(self, session: ReadSession, messages: Sequence[QueuedMessage]) -> bool:
+        """Whether these messages are reason enough for a block.
+
+        The inbox queues one of its own after every batch; a block for each would make a batch for each, without end.
+        They wait for company, unless they are about to be overdue while blocks are not on L1 yet: the inbox takes no
+        batch that leaves an overdue message out.
+        """
+        if any(not queued.message.is_system for queued in messages):
+            return True
+        if not messages or session.head_number() == session.safe_number():
+            return False
+        return session.mark(L1_TIME) - messages[0].message.context.timestamp > self._patience
 
     def _due_messages(self, session: ReadSession) -> Sequence[QueuedMessage]:
         """The messages that the next block takes."""

@@ -95,7 +95,7 @@ def _engine(
     clock = ChainClock()
     block_time = settings.builder.block_time_ms / 1000
     longest = block_time * BUILD_SHARE if block_time else LONGEST_BUILD
-    builder = Builder(parameters, store, pool, refuse, longest) if settings.builder.enabled else None
+    builder = Builder(deployment, store, pool, refuse, longest) if settings.builder.enabled else None
     development = DevelopmentMethods(clock) if deployment.is_development else None
     follower = Follower(deployment, keep_unsafe=True)
     return Engine(parameters, store, server, pool, clock, builder, sync, follower, development, block_time)

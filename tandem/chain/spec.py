@@ -75,6 +75,10 @@ class L1Contracts:
     token_bridge: Address
     start_block: int
     """L1 block from which on the inbox has events."""
+    force_inclusion_delay: Seconds
+    """The inbox's: how long a message may be left out."""
+    challenge_window: Seconds
+    """The rollup's: how long an assertion must stand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +153,8 @@ def _deployment(content: dict[str, Any]) -> Deployment:
             bridge=Address(_bytes(l1["bridge"])),
             token_bridge=Address(_bytes(l1["token_bridge"])),
             start_block=l1["start_block"],
+            force_inclusion_delay=Seconds(l1["force_inclusion_delay"]),
+            challenge_window=Seconds(l1["challenge_window"]),
         ),
     )
 

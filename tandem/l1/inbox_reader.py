@@ -43,7 +43,8 @@ class InboxReader:
         if eth.get_block(end)["hash"] != end_block["hash"]:
             raise L1Moved(f"L1 block {end} changed while it was read")
         finalized = min(eth.get_block("finalized")["number"], end)
-        return InboxUpdate(messages, batches, events, end, Hash(bytes(end_block["hash"])), finalized)
+        cursor_hash, cursor_time = Hash(bytes(end_block["hash"])), Seconds(end_block["timestamp"])
+        return InboxUpdate(messages, batches, events, end, cursor_hash, cursor_time, finalized)
 
     def _common_point(self, session: ReadSession) -> tuple[int, int, int]:
         """(L1 block, messages, batches) up to which the store agrees with L1."""

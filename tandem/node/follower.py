@@ -14,11 +14,11 @@ from tandem.chain.spec import Deployment
 from tandem.derivation.stages import BlockPlan, execute, plan
 from tandem.errors import TandemError
 from tandem.inbox.queues import EMPTY_ACCUMULATOR, QueuedBatch, QueuedMessage, accumulate
-from tandem.primitives.types import Hash
+from tandem.primitives.types import Hash, Seconds
 from tandem.state.database import StateDatabase, supply
 from tandem.store import BatchRecord, BlockRecord, MessageRecord, ReadSession, WriteSession
 from tandem.store.records import L1Place
-from tandem.store.session import L1_CURSOR, L1_CURSOR_HASH, L1_FINALIZED
+from tandem.store.session import L1_CURSOR, L1_CURSOR_HASH, L1_FINALIZED, L1_TIME
 from tandem.transactions.transaction import SignedTransaction
 
 
@@ -46,6 +46,7 @@ class InboxUpdate:
     events: Sequence[MessageRecord | BatchSeen]
     cursor: int
     cursor_hash: Hash
+    cursor_time: Seconds
     finalized: int
 
 
@@ -88,6 +89,7 @@ class Follower:
                 executed += made
         session.set_mark(L1_CURSOR, update.cursor)
         session.set_mark_hash(L1_CURSOR_HASH, update.cursor_hash)
+        session.set_mark(L1_TIME, update.cursor_time)
         session.set_mark(L1_FINALIZED, update.finalized)
         return Applied(tuple(dropped), executed)
 

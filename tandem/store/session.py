@@ -40,6 +40,7 @@ TABLES = (
 L1_CURSOR = b"l1-cursor"
 L1_CURSOR_HASH = b"l1-cursor-hash"
 L1_FINALIZED = b"l1-finalized"
+L1_TIME = b"l1-time"
 
 
 class LmdbTable:

@@ -36,7 +36,9 @@ def make_deployment(**parameters: int) -> Deployment:
     """A chain whose predeploys do nothing: what they do is tested with the contracts."""
     codes = dict.fromkeys(PREDEPLOYS, b"\0")
     genesis = Genesis(Seconds(START), genesis_accounts(codes, ZERO_ADDRESS, ZERO_ADDRESS))
-    contracts = L1Contracts(31337, ZERO_ADDRESS, ZERO_ADDRESS, ZERO_ADDRESS, ZERO_ADDRESS, 1)
+    contracts = L1Contracts(
+        31337, ZERO_ADDRESS, ZERO_ADDRESS, ZERO_ADDRESS, ZERO_ADDRESS, 1, Seconds(600), Seconds(3600)
+    )
     return Deployment(ChainParameters(CHAIN_ID, **parameters), genesis, contracts)  # type: ignore[arg-type]
 
 
@@ -98,7 +100,7 @@ def update(
 ) -> InboxUpdate:
     """The update that carries these events to a store. `kept`: messages and batches that a re-org leaves."""
     messages, batches = kept or (session.message_count(), session.batch_count())
-    return InboxUpdate(messages, batches, events, 1, Hash(bytes(32)), 0)
+    return InboxUpdate(messages, batches, events, 1, Hash(bytes(32)), Seconds(START), 0)
 
 
 class Node:

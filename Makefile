@@ -3,7 +3,10 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install test check compile lock clean
+.PHONY: install test check compile demo devnet bench state-tests abi lock clean
+
+# The Python files of scripts/ import packages of this repository.
+export PYTHONPATH := $(CURDIR)
 
 install: .venv/installed
 
@@ -18,6 +21,24 @@ install: .venv/installed
 	@npm ci --no-progress --loglevel=error
 	@$(BIN)/python toolchain/install_hooks.py
 	@touch $@
+
+demo: install
+	@$(BIN)/python scripts/demo.py $(ARGS)
+
+devnet: install
+	@$(BIN)/python scripts/devnet.py $(ARGS)
+
+bench: install
+	@$(BIN)/python -m bench $(ARGS)
+
+# make state-tests DIR=path [FORK=Cancun]
+FORK ?= Cancun
+state-tests: install
+	@$(BIN)/python -m tests.conformance.state_tests $(DIR) --fork $(FORK) $(ARGS)
+
+# Export the ABIs that Python uses from the compiled contracts
+abi: compile
+	@$(BIN)/python toolchain/export_abi.py
 
 compile: install
 	@$(BIN)/ape compile

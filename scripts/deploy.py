@@ -48,7 +48,7 @@ PRESETS = {
     "production": Preset(challenge_window=7 * 86_400, force_inclusion_delay=86_400, bond=10 * ETHER),
 }
 DEVELOPMENT_SEQUENCER = 1
-"""Account of the development mnemonic that sequences where no --sequencer is given: `python -m sequencer` has it too."""
+"""Account of the development mnemonic that sequences where no --sequencer is given; `python -m sequencer` has it."""
 
 
 @click.command(cls=ConnectedProviderCommand)

@@ -34,8 +34,8 @@ class BusClient:
         timeout: float = 10.0,
     ) -> None:
         self._path = path
-        self._on_event = on_event
-        self._on_connected = on_connected
+        self.on_event = on_event
+        self.on_connected = on_connected
         self._limit = limit
         self._timeout = timeout
         self._ids = itertools.count(1)
@@ -104,8 +104,8 @@ class BusClient:
             delay = FIRST_RETRY
             self._writer = writer
             self._connected.set()
-            if self._on_connected is not None:
-                self._on_connected()
+            if self.on_connected is not None:
+                self.on_connected()
             try:
                 await self._read(reader)
             except (OSError, asyncio.IncompleteReadError, ValueError):
@@ -121,8 +121,8 @@ class BusClient:
                 raise ValueError("a bus frame is too long")
             number, status, *rest = bus.unframe(await reader.readexactly(length))
             if number == 0:
-                if self._on_event is not None:
-                    self._on_event(status, rest[0])
+                if self.on_event is not None:
+                    self.on_event(status, rest[0])
                 continue
             future = self._waiting.get(number)
             if future is None or future.done():

@@ -59,11 +59,18 @@ class BlockExecutor:
 
         `check_sender_code` is off only in simulations, where a contract may ask in its own name (EIP-3607).
         """
-        if isinstance(tx, DepositTransaction):
-            receipt = self._deposit(tx, tracer)
-        else:
-            cost = validate(self.rules, self.context, self._world, self.gas_used, tx, check_sender_code)
-            receipt = self._signed(tx, cost, tracer)
+        world = self._world
+        if isinstance(tx, SignedTransaction):
+            cost = validate(self.rules, self.context, world, self.gas_used, tx, check_sender_code)
+        elif self.gas_used + tx.gas_limit > self.context.gas_limit:
+            raise InvalidTransaction("block_gas", "the deposit does not fit: derivation must not place it here")
+        start = world.snapshot()
+        try:
+            receipt = self._signed(tx, cost, tracer) if isinstance(tx, SignedTransaction) else self._deposit(tx, tracer)
+        except BaseException:  # a bug, an interrupt: the block stays as it was before this transaction
+            world.revert(start)
+            raise
+        world.end()
         self.gas_used = Gas(self.gas_used + receipt.gas_used)
         return receipt
 
@@ -75,7 +82,6 @@ class BlockExecutor:
 
     def _signed(self, tx: SignedTransaction, cost: Cost, tracer: Tracer | None) -> Receipt:
         world = self._world
-        world.begin()
         world.delta_balance(tx.sender, -(tx.gas_limit * cost.gas_price + cost.blob_fee))
         world.burnt += cost.blob_fee
         world.increment_nonce(tx.sender)
@@ -104,12 +110,8 @@ class BlockExecutor:
     # -- deposits (protocol.md, section 3)
 
     def _deposit(self, tx: DepositTransaction, tracer: Tracer | None) -> Receipt:
-        if self.gas_used + tx.gas_limit > self.context.gas_limit:
-            raise InvalidTransaction("block_gas", "the deposit does not fit in the block: derivation must not place it")
         world = self._world
-        world.begin()
-        world.delta_balance(tx.sender, tx.mint)
-        world.minted += tx.mint
+        world.mint(tx.sender, tx.mint)
         nonce = world.get_nonce(tx.sender)
         world.increment_nonce(tx.sender)
         intrinsic = intrinsic_gas(tx.data, tx.to is None)
@@ -168,13 +170,10 @@ class BlockExecutor:
                 world.warm_slot(address, int.from_bytes(slot, "big"))
 
     def _receipt(self, outcome: Outcome, used: int, price: int) -> Receipt:
-        world = self._world
-        logs = tuple(world.logs)
-        world.end()
         return Receipt(
             status=0 if outcome.error else 1,
             gas_used=Gas(used),
-            logs=logs,
+            logs=tuple(self._world.logs),
             contract_address=outcome.address,
             output=outcome.output,
             error=outcome.error,

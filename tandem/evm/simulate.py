@@ -106,7 +106,7 @@ def call(
     InvalidTransaction where even a call cannot start: value above the balance, gas below the intrinsic.
     """
     state = OverriddenState(reader, overrides) if overrides else reader
-    gas_limit = _gas_limit(context, rules, request)
+    gas_limit = _gas_limit(state, context, rules, request)
     if not request.max_fee:
         context = replace(context, base_fee=Wei(0))
     executor = BlockExecutor(state, replace(context, gas_limit=gas_limit), _lenient(rules))
@@ -136,7 +136,7 @@ def estimate_gas(
                 return None
             raise
 
-    high = _gas_limit(context, rules, request) - extra
+    high = _gas_limit(state, context, rules, request) - extra
     best = attempt(high)
     if best is None or not best.status:
         return best or call(state, context, rules, request)
@@ -163,9 +163,18 @@ def is_revert(receipt: Receipt) -> bool:
     return receipt.error == REVERT
 
 
-def _gas_limit(context: BlockContext, rules: Rules, request: Call) -> Gas:
+def _gas_limit(state: StateReader, context: BlockContext, rules: Rules, request: Call) -> Gas:
+    """The gas asked for; else the most that block, chain and, at a price, the sender's balance allow."""
     most = context.gas_limit if rules.transaction_gas_cap is None else rules.transaction_gas_cap
-    return Gas(min(context.gas_limit, most, request.gas_limit or most))
+    limit = min(context.gas_limit, most)
+    if request.gas_limit is not None:
+        return Gas(min(limit, request.gas_limit))
+    if request.max_fee:
+        account = state.account(request.sender) or EMPTY_ACCOUNT
+        if account.balance < request.value:
+            raise InvalidTransaction("insufficient_funds", "insufficient funds for transfer")
+        limit = min(limit, (account.balance - request.value) // request.max_fee)
+    return Gas(limit)
 
 
 def _lenient(rules: Rules) -> Rules:

@@ -47,7 +47,7 @@ class Entry:
 
 
 class World:
-    """One block's state. `begin` opens a transaction, `end` closes it; in between anything can be taken back."""
+    """One block's state. `end` closes a transaction; until then anything in it can be taken back."""
 
     def __init__(
         self, reader: StateReader, context: BlockContext, chain_id: int, precompiles: frozenset[bytes]
@@ -58,7 +58,7 @@ class World:
         self._changed: dict[bytes, Entry] = {}
         self._codes: dict[bytes, bytes] = {}
         self._burnt_before = 0
-        self.minted = 0
+        self._minted_before = 0
         self.context = context
         self.chain_id = chain_id
         self.coinbase = context.coinbase
@@ -68,11 +68,11 @@ class World:
         self.gas_limit = context.gas_limit
         self.base_fee = context.base_fee
         self.blob_base_fee = context.blob_base_fee
-        self.begin()
+        self._begin()
 
     # -- transactions
 
-    def begin(self) -> None:
+    def _begin(self) -> None:
         """Open a transaction: fresh journal, access sets (EIP-2929, EIP-3651), transient storage and logs."""
         self._journal: list[tuple[object, ...]] = []
         self._warm: set[bytes] = set(self._precompiles)
@@ -86,6 +86,7 @@ class World:
         self.logs: list[Log] = []
         self.refund = 0
         self.burnt = 0
+        self._minted = 0
 
     def end(self) -> None:
         """Close the transaction: destroyed contracts go, and touched accounts that are empty (EIP-161)."""
@@ -97,7 +98,8 @@ class World:
         for entry in self._written:
             entry.original = {}
         self._burnt_before += self.burnt
-        self.burnt = 0
+        self._minted_before += self._minted
+        self._begin()
 
     def _destroy(self, entry: Entry) -> None:
         self.burnt += entry.balance
@@ -177,6 +179,11 @@ class World:
         entry = self.touch(address)
         self._journal.append((_BALANCE, entry, entry.balance))
         entry.balance += delta
+
+    def mint(self, address: bytes, amount: int) -> None:
+        """Create wei (deposits). Counted once the transaction ends."""
+        self._minted += amount
+        self.delta_balance(address, amount)
 
     def burn(self, address: bytes) -> None:
         """Destroy the account's balance."""
@@ -349,4 +356,4 @@ class World:
             slots = {slot: value for slot, value in entry.storage.items() if value != entry.loaded[slot]}
             if slots:
                 storage[address] = slots
-        return StateDiff(accounts, storage, code, Wei(self._burnt_before), Wei(self.minted))
+        return StateDiff(accounts, storage, code, Wei(self._burnt_before), Wei(self._minted_before))

@@ -11,13 +11,12 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from tandem.evm.rules import FORKS
@@ -25,6 +24,8 @@ from tests.conformance.cases import Case, Mismatch, check, read
 
 CASE_LIMIT = 300
 """Seconds a case may take. Known to be slow in Python: pairings (30 s), 8 million rounds of BLAKE2 (80 s)."""
+BYTES_A_PART, MOST_PARTS = 65_536, 32
+"""How finely a file is divided among the processes."""
 MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError, RecursionError)
 """What reading a file or a field raises where it is no fixture."""
 
@@ -42,13 +43,33 @@ class TimeUp(BaseException):
     """The case ran into its limit. No Exception: nothing between here and there may swallow it."""
 
 
-def run_file(path: Path, fork: str, limit: float, match: str = "") -> list[Verdict]:
-    """Every case of a file. A file that cannot be read is one failure."""
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Every `parts`-th case of a file, from `first` on: large files keep all processes busy."""
+
+    path: Path
+    first: int = 0
+    parts: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What holds for all cases of a run."""
+
+    fork: str
+    limit: float = CASE_LIMIT
+    match: str = ""
+
+
+def run_part(part: Part, options: Options) -> list[Verdict]:
+    """The part's cases. A file that cannot be read is one failure, its first part's."""
+    path = part.path
     try:
-        cases = list(read(path, fork))
+        cases = list(read(path, options.fork))[part.first :: part.parts]
     except MALFORMED as error:
-        return [Verdict(path, path.stem, f"malformed fixture: {type(error).__name__}: {error}")]
-    return [Verdict(path, case.name, _reason(case, limit)) for case in cases if match in case.name]
+        reason = f"malformed fixture: {type(error).__name__}: {error}"
+        return [] if part.first else [Verdict(path, path.stem, reason)]
+    return [Verdict(path, case.name, _reason(case, options.limit)) for case in cases if options.match in case.name]
 
 
 def _reason(case: Case, limit: float) -> str | None:
@@ -71,32 +92,39 @@ def _reason(case: Case, limit: float) -> str | None:
     return None
 
 
-def run_all(
-    paths: Sequence[Path], fork: str, jobs: int, limit: float, match: str, report: Callable[[list[Verdict]], None]
-) -> None:
-    """All files on a pool of processes. A file that kills its process is run again alone: the second time it fails."""
-    suspects = list(_run_pool(paths, fork, jobs, limit, match, report))
-    for path in suspects:
-        for lost in _run_pool([path], fork, 1, limit, match, report):
-            report([Verdict(lost, lost.stem, "the process that ran it died")])
+def run_all(parts: Sequence[Part], options: Options, jobs: int, report: Callable[[list[Verdict]], None]) -> None:
+    """All parts on a pool of processes. One that kills its process is run again alone: the second time it fails."""
+    suspects = list(_run_pool(parts, options, jobs, report))
+    for part in suspects:
+        for lost in _run_pool([part], options, 1, report):
+            report([Verdict(lost.path, lost.path.stem, "the process that ran it died")])
 
 
 def _run_pool(
-    paths: Sequence[Path], fork: str, jobs: int, limit: float, match: str, report: Callable[[list[Verdict]], None]
-) -> Iterator[Path]:
-    """Runs files, reports their verdicts, and gives back those without any because a process died."""
+    parts: Sequence[Part], options: Options, jobs: int, report: Callable[[list[Verdict]], None]
+) -> Iterator[Part]:
+    """Runs parts, reports their verdicts, and gives back those without any because a process died."""
     with ProcessPoolExecutor(max_workers=jobs) as pool:
-        futures: dict[Future[list[Verdict]], Path] = {}
-        for path in paths:
-            futures[pool.submit(run_file, path, fork, limit, match)] = path
-        pending = set(futures)
-        while pending:
-            done, pending = wait(pending, return_when=FIRST_COMPLETED)
-            for future in done:
-                try:
-                    report(future.result())
-                except BrokenProcessPool:
-                    yield futures[future]
+        futures: dict[Future[list[Verdict]], Part] = {pool.submit(run_part, part, options): part for part in parts}
+        for future in as_completed(futures):
+            try:
+                verdicts = future.result()
+            except BrokenProcessPool:
+                yield futures[future]
+            else:
+                report(verdicts)
+
+
+def find(directory: Path) -> list[Part]:
+    """The fixtures below a folder, the large ones first; folders that begin with a dot hold none."""
+    paths = [directory]
+    if directory.is_dir():
+        found = directory.rglob("*.json")
+        paths = [path for path in found if not any(name.startswith(".") for name in path.relative_to(directory).parts)]
+    sizes = {path: path.stat().st_size for path in paths}
+    paths.sort(key=lambda path: (-sizes[path], path))
+    counts = {path: min(MOST_PARTS, 1 + sizes[path] // BYTES_A_PART) for path in paths}
+    return [Part(path, first, counts[path]) for path in paths for first in range(counts[path])]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -107,35 +135,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--limit", type=float, default=CASE_LIMIT, help="seconds a case may take")
     parser.add_argument("--match", default="", help="only cases whose name has this in it")
-    options = parser.parse_args(arguments)
-    directory: Path = options.directory
-    if not directory.exists():
-        parser.error(f"{directory} does not exist")
-    # The large files first, so that no core is left alone with one at the end.
-    paths = (
-        sorted(directory.rglob("*.json"), key=lambda path: -path.stat().st_size) if directory.is_dir() else [directory]
-    )
-    console = Console()
+    given = parser.parse_args(arguments)
+    if not given.directory.exists():
+        parser.error(f"{given.directory} does not exist")
+    parts = find(given.directory)
     passed, failures = 0, list[Verdict]()
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=console, transient=True) as progress:
-        task = progress.add_task(f"{options.fork}", total=len(paths))
+    with Progress(*columns, transient=True) as progress:
+        task = progress.add_task(given.fork, total=len(parts))
 
         def report(verdicts: list[Verdict]) -> None:
             nonlocal passed
             for verdict in verdicts:
                 if verdict.reason is None:
                     passed += 1
-                else:
-                    failures.append(verdict)
-                    progress.console.print(
-                        f"FAILED {verdict.path}: {verdict.name}\n       {verdict.reason}", markup=False
-                    )
-            progress.update(task, advance=1, description=f"{options.fork}: {passed} passed, {len(failures)} failed")
+                    continue
+                failures.append(verdict)
+                line = f"FAILED {verdict.path}: {verdict.name}: {verdict.reason}"
+                progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
+            progress.update(task, advance=1, description=f"{given.fork}: {passed} passed, {len(failures)} failed")
 
-        run_all(paths, options.fork, max(1, options.jobs), options.limit, options.match, report)
+        run_all(parts, Options(given.fork, given.limit, given.match), max(1, given.jobs), report)
+    if not passed and not failures:
+        print(f"No state test of {given.fork} was found in {given.directory}.")
     print(f"{passed} passed, {len(failures)} failed", flush=True)
-    return 1 if failures else 0
+    return 0 if passed and not failures else 1
 
 
 if __name__ == "__main__":

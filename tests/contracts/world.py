@@ -188,9 +188,9 @@ class World:
         self.genesis_id = bytes(self.rollup.genesis())
 
     def batch(self, count: int = 1) -> None:
-        """Queues batches that consume nothing."""
+        """Queues empty batches that consume all messages."""
         for _ in range(count):
-            self.inbox.submitBatch(b"\x00\x00\xc0", self.inbox.messagesConsumed(), sender=self.sequencer)
+            self.inbox.submitBatch(b"\x00\x00\xc0", self.inbox.messageCount(), sender=self.sequencer)
 
     def assertion(self, parent: bytes, state: L2State, **changes: Any) -> Assertion:
         if "inbox_acc" not in changes:

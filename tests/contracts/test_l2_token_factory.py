@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import ape
 import pytest
+from eth_abi import encode
 from eth_utils import keccak, to_canonical_address
 
 from tests.contracts.world import MESSAGE_PASSER, TOKEN_FACTORY, ZERO_ADDRESS, Withdrawal, place_contract, unalias
 
-L1_TOKEN = "0x00000000000000000000000000000000000070cE"
-L1_COLLECTION = "0x00000000000000000000000000000000000070CF"
+L1_TOKEN = "0x00000000000000000000000000000000000070Ce"
+L1_COLLECTION = "0x00000000000000000000000000000000000070Cf"
 METADATA = ("Some token", "SOME", 6)
 LONGEST = ("n" * 64, "s" * 64, 255)
 
@@ -188,8 +189,6 @@ class TestBridgedTokens:
 
     def test_have_the_address_that_create2_gives(self, project, factory, token):
         code = bytes.fromhex(project.BridgedERC20.contract_type.deployment_bytecode.bytecode[2:])
-        from eth_abi import encode
-
         init = keccak(code + encode(["address", "(string,string,uint8)"], [L1_TOKEN, METADATA]))
         salt = to_canonical_address(L1_TOKEN).rjust(32, b"\0")
         assert token.address.lower() == "0x" + keccak(b"\xff" + to_canonical_address(TOKEN_FACTORY) + salt + init)[12:].hex()

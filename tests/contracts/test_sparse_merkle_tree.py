@@ -12,7 +12,7 @@ from tests.contracts import tree_model
 from tests.contracts.tree_model import BRANCH, EMPTY, LEAF, NO_NODE, prove, root, write
 
 PROPERTY = settings(
-    max_examples=40,
+    max_examples=25,
     deadline=None,
     derandomize=True,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
@@ -80,10 +80,9 @@ class TestVerify:
             assert not harness.verify(tree_root, other, keccak(b"v"), proof.abi)
 
     def test_a_present_key_cannot_be_proved_absent_by_another_leaf(self, harness):
-        for key in TREE:
-            for other in TREE:
-                foreign = prove(TREE, other).abi
-                assert harness.verify(root(TREE), key, EMPTY, foreign) is False or key == other
+        key, *others = TREE
+        for other in others:
+            assert not harness.verify(root(TREE), key, EMPTY, prove(TREE, other).abi)
 
     def test_a_branch_is_no_leaf(self, harness):
         """The first byte of what is hashed tells them apart: a branch's children do not pass for a key and a value."""
@@ -108,14 +107,9 @@ class TestVerify:
         ],
     )
     def test_names_what_is_wrong_with_a_proof(self, harness, proof, error):
-        with ape.reverts(selector(error)):
+        with ape.reverts(getattr(harness, error)):
             harness.root(word(0), proof)
         assert not harness.verify(word(1), word(0), EMPTY, proof)
-
-
-def selector(error: str) -> str:
-    """Libraries' errors are not in the harness's ABI: ape shows them by their selector."""
-    return "0x" + keccak(error.encode() + b"()")[:4].hex()
 
 
 class TestUpdate:
@@ -153,7 +147,7 @@ class TestUpdate:
     def test_needs_a_proof_of_the_old_root(self, harness):
         key = next(iter(TREE))
         proof = prove(TREE, key)
-        with ape.reverts(selector("WrongRoot")):
+        with ape.reverts(harness.WrongRoot):
             harness.update(keccak(b"another"), key, word(1), proof.abi, NO_NODE)
 
     def test_needs_the_deepest_siblings_preimage_to_delete(self, harness):
@@ -161,6 +155,6 @@ class TestUpdate:
             proof = prove(TREE, key)
             tag, a, b = proof.deepest
             for wrong in [(1 - tag, a, b), (tag, keccak(a), b), (tag, a, keccak(b)), (2, a, b), NO_NODE]:
-                with ape.reverts(selector("WrongSiblingPreimage")):
+                with ape.reverts(harness.WrongSiblingPreimage):
                     harness.update(root(TREE), key, EMPTY, proof.abi, wrong)
         assert {prove(TREE, key).deepest[0] for key in TREE} == {LEAF, BRANCH}  # both kinds were met

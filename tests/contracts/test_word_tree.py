@@ -6,7 +6,6 @@ import ape
 import pytest
 from eth_utils import keccak
 
-from tests.contracts.test_sparse_merkle_tree import selector
 from tests.contracts.tree_model import EMPTY, word_path, word_root
 
 DEPTH = 4
@@ -30,7 +29,7 @@ def test_root_of_depth_zero_is_the_word(harness):
 
 @pytest.mark.parametrize(("count", "depth"), [(17, 4), (2, 0), (1, 65)])
 def test_root_refuses_what_does_not_fit(harness, count, depth):
-    with ape.reverts(selector("OutOfTree")):
+    with ape.reverts(harness.OutOfTree):
         harness.wordRoot([EMPTY] * count, depth)
 
 
@@ -41,7 +40,8 @@ def test_every_word_and_every_absent_word_is_proved(harness, index):
     root = word_root(WORDS, DEPTH)
     assert harness.wordVerify(root, DEPTH, index, value, path)
     assert not harness.wordVerify(root, DEPTH, index, keccak(value), path)
-    assert not harness.wordVerify(root, DEPTH, index ^ 1, value, path)
+    if index < 14:  # the last two words are both zero
+        assert not harness.wordVerify(root, DEPTH, index ^ 1, value, path)
     assert not harness.wordVerify(root, DEPTH, index + 16, value, path)
     assert not harness.wordVerify(root, DEPTH, index, value, path[:-1])
     assert not harness.wordVerify(root, DEPTH, index, value, [*path, EMPTY])
@@ -51,5 +51,5 @@ def test_every_word_and_every_absent_word_is_proved(harness, index):
 
 
 def test_a_path_must_fit_its_index(harness):
-    with ape.reverts(selector("OutOfTree")):
+    with ape.reverts(harness.OutOfTree):
         harness.wordRootOfPath(16, EMPTY, word_path(WORDS, DEPTH, 0))

@@ -166,7 +166,7 @@ def is_revert(receipt: Receipt) -> bool:
 def _gas_limit(state: StateReader, context: BlockContext, rules: Rules, request: Call) -> Gas:
     """The gas asked for; else the most that block, chain and, at a price, the sender's balance allow."""
     most = context.gas_limit if rules.transaction_gas_cap is None else rules.transaction_gas_cap
-    limit = min(context.gas_limit, most)
+    limit: int = min(context.gas_limit, most)
     if request.gas_limit is not None:
         return Gas(min(limit, request.gas_limit))
     if request.max_fee:

@@ -56,7 +56,7 @@ def placed(block: BlockRecord, receipts: Sequence[Receipt]) -> Iterator[PlacedLo
 def scan(
     api: "Api", session: ReadSession, criteria: LogCriteria, first: int, last: int, most: int
 ) -> Iterator[PlacedLog]:
-    """The matching logs of blocks first .. last; ends one past `most`, so that too many can be told from just enough."""
+    """The matching logs of blocks first .. last. Ends one past `most`: too many can then be told from just enough."""
     found = 0
     for number in range(first, last + 1):
         header = session.header(number)

@@ -5,6 +5,7 @@ engine or the bus is away, and a re-org shows as a hash that differs from the on
 """
 
 import asyncio
+import logging
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,6 +24,8 @@ REMEMBERED_BLOCKS = 256
 """How deep a re-org is told exactly; a deeper one is told from here on."""
 POLL_SECONDS = 1.0
 """Between looks at the store when no event comes."""
+
+log = logging.getLogger("tandem.rpc")
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +86,10 @@ class Publisher:
             except TimeoutError:
                 pass
             self._wake.clear()
-            self.advance()
+            try:
+                self.advance()
+            except Exception:
+                log.exception("the head could not be followed")
 
     def advance(self) -> None:
         """Tell what changed since the last look."""

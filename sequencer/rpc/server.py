@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import signal
 import socket
 import sys
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import uvicorn
 import uvloop
@@ -40,6 +42,19 @@ def run_rpc(config: RpcConfig, ready: Callable[[int], None] | None = None) -> No
             runner.run(_serve(config, store, deployment, listener, ready))
 
 
+class _Server(uvicorn.Server):
+    """uvicorn's server, but SIGTERM is a clean end: it would raise the signal again after its shutdown."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Leave signals to `_serve`."""
+        yield
+
+    def stop(self) -> None:
+        """Finish what is in progress, then end."""
+        self.should_exit = True
+
+
 async def _serve(
     config: RpcConfig,
     store: ChainStore,
@@ -59,7 +74,7 @@ async def _serve(
     metrics.gauge("tandem_rpc_filters", "Filters.", lambda: len(api.filters))
     metrics.gauge("tandem_rpc_subscriptions", "Subscriptions.", lambda: len(publisher))
     metrics.gauge("tandem_rpc_workers_in_use", "Calls in threads or waiting for one.", lambda: api.workers.in_use)
-    server = uvicorn.Server(
+    server = _Server(
         uvicorn.Config(
             app,
             http="httptools",
@@ -77,6 +92,9 @@ async def _serve(
             timeout_graceful_shutdown=SHUTDOWN_SECONDS,
         )
     )
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(number, server.stop)
     client.start()
     publisher.advance()
     watch = asyncio.create_task(publisher.run())

@@ -8,7 +8,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 
 from sequencer.rpc import params
 from sequencer.rpc.config import Limits
-from sequencer.rpc.dispatch import Dispatcher
+from sequencer.rpc.dispatch import Dispatcher, Special
 from sequencer.rpc.errors import LIMIT_EXCEEDED, SERVER_ERROR, RpcError, invalid_params
 from sequencer.rpc.params import LogCriteria
 from sequencer.rpc.publish import Publisher, Subscription
@@ -28,7 +28,7 @@ class Connection:
         self._limits = limits
         self._outbox: asyncio.Queue[bytes | None] = asyncio.Queue(limits.socket_queue)
         self._names: set[str] = set()
-        self._special = {"eth_subscribe": self._subscribe, "eth_unsubscribe": self._unsubscribe}
+        self._special: dict[str, Special] = {"eth_subscribe": self._subscribe, "eth_unsubscribe": self._unsubscribe}
         self._free = asyncio.Semaphore(limits.socket_calls)
         self._tasks: set[asyncio.Task[None]] = set()
 

@@ -20,7 +20,7 @@ TIP_BLOCKS = 20
 FULL = 0.9
 """A block filled so far counts as full: from then on tips decide."""
 PRICE_HEADROOM = 110
-"""eth_gasPrice, percent of the next base fee: it stays good for some blocks of a rising base fee (2% a block at most)."""
+"""eth_gasPrice, percent of the next base fee: it stays good for some blocks while that rises (2% a block at most)."""
 
 
 def suggested_tip(session: ReadSession) -> int:
@@ -120,7 +120,7 @@ def _rewards(session: ReadSession, number: int, base: int, ranks: list[float]) -
         return ["0x0"] * len(ranks)
     total = sum(gas for _, gas in paid)
     rewards = []
-    at, below = 0, paid[0][1]
+    at, below = 0, int(paid[0][1])
     for rank in ranks:
         while below < total * rank / 100 and at < len(paid) - 1:
             at += 1

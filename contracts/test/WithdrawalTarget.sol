@@ -40,7 +40,9 @@ contract WithdrawalTarget {
         uint256 gasAtEntry = gasleft();
         if (mood == Mood.Revert) revert("refused");
         if (mood == Mood.BurnGas) {
-            while (true) {}
+            assembly {
+                invalid()
+            }
         }
         if (mood == Mood.ReturnBomb) {
             assembly {

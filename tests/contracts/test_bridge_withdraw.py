@@ -156,14 +156,14 @@ class TestFailure:
     @pytest.mark.parametrize("mood", [REVERT, BURN_GAS, RETURN_BOMB], ids=["revert", "burn gas", "return bomb"])
     def test_keeps_the_ether_and_can_be_replayed(self, bridge, target, withdrawal, confirmed, bob, mood):
         target.set(mood, b"", 0, sender=bob)
-        log = outcome(finalize(bridge, withdrawal, confirmed, bob, gas_limit=360_000), bridge)
+        log = outcome(finalize(bridge, withdrawal, confirmed, bob, gas_limit=450_000), bridge)
         assert not log.success
         assert bridge.statusOf(withdrawal.hash) == FAILED
         assert bridge.balance == 5 * ETHER
         with ape.reverts(bridge.AlreadyFinalized):
             finalize(bridge, withdrawal, confirmed, bob)
 
-        replayed = bridge.replay(withdrawal.abi, sender=bob, gas_limit=360_000)
+        replayed = bridge.replay(withdrawal.abi, sender=bob, gas_limit=450_000)
         assert not outcome(replayed, bridge, "WithdrawalReplayed").success
         target.set(ACCEPT, b"", 0, sender=bob)
         replayed = bridge.replay(withdrawal.abi, sender=bob, gas_limit=1_000_000)

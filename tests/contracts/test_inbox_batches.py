@@ -203,7 +203,7 @@ class TestMessageCap:
 
     @pytest.fixture
     def crowded(self, inbox):
-        # Written straight into the counters' slot (1,100 real messages take py-evm a minute); their times are 0, long ago.
+        # Written straight into the counters' slot: 1,100 real messages take py-evm a minute. Their times are 0.
         place(inbox.address, storage={0: 1100})
         return inbox
 

@@ -9,7 +9,8 @@ from eth_utils import keccak
 from tests.contracts.tree_model import EMPTY, abi_hash
 from tests.contracts.world import ZERO_ADDRESS, alias, context_of, pass_time
 
-MESSAGE_TYPES = "address address bool uint256 uint256 uint64 bytes32 uint64 bytes32 uint64 uint256".split()
+CONTEXT_TYPES = ["uint64", "bytes32", "uint64", "uint256"]
+MESSAGE_TYPES = ["address", "address", "bool", "uint256", "uint256", "uint64", "bytes32", *CONTEXT_TYPES]
 TARGET = "0x000000000000000000000000000000000000bEEF"
 
 
@@ -110,9 +111,7 @@ class TestEnqueue:
     @pytest.mark.parametrize("who", ["deployer", "sequencer", "alice"])
     def test_is_for_the_bridge_alone(self, inbox, request, who):
         with ape.reverts(inbox.OnlyBridge):
-            inbox.enqueue(
-                TARGET, TARGET, False, 10**18, 0, 21_000, b"", sender=request.getfixturevalue(who)
-            )
+            inbox.enqueue(TARGET, TARGET, False, 10**18, 0, 21_000, b"", sender=request.getfixturevalue(who))
 
 
 class TestViews:

@@ -191,4 +191,7 @@ class TestBridgedTokens:
         code = bytes.fromhex(project.BridgedERC20.contract_type.deployment_bytecode.bytecode[2:])
         init = keccak(code + encode(["address", "(string,string,uint8)"], [L1_TOKEN, METADATA]))
         salt = to_canonical_address(L1_TOKEN).rjust(32, b"\0")
-        assert token.address.lower() == "0x" + keccak(b"\xff" + to_canonical_address(TOKEN_FACTORY) + salt + init)[12:].hex()
+        assert (
+            token.address.lower()
+            == "0x" + keccak(b"\xff" + to_canonical_address(TOKEN_FACTORY) + salt + init)[12:].hex()
+        )

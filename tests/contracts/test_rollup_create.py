@@ -161,9 +161,7 @@ class TestStateChecks:
         for i in range(len(siblings)):
             damaged = [*siblings[:i], keccak(siblings[i]), *siblings[i + 1 :]]
             with ape.reverts(rollup.WrongWithdrawalRoot):
-                rollup.createAssertion(
-                    opening, header, passer, (bitmap, damaged, key, value), sender=alice, value=BOND
-                )
+                rollup.createAssertion(opening, header, passer, (bitmap, damaged, key, value), sender=alice, value=BOND)
 
     def test_another_account_is_not_the_message_passer(self, rollup, child, alice):
         stranger = next(key for key in child.state.accounts if key != child.state.passer_key)

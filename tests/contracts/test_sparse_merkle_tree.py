@@ -57,7 +57,10 @@ class TestVerify:
         bitmap, siblings, leaf_key, leaf_value = proof.abi
         n = len(siblings)
         damaged = [
-            *[(bitmap, [*siblings[:i], keccak(siblings[i]), *siblings[i + 1 :]], leaf_key, leaf_value) for i in range(n)],
+            *[
+                (bitmap, [*siblings[:i], keccak(siblings[i]), *siblings[i + 1 :]], leaf_key, leaf_value)
+                for i in range(n)
+            ],
             *[(bitmap, [*siblings[:i], EMPTY, *siblings[i + 1 :]], leaf_key, leaf_value) for i in range(n)],
             *[(bitmap, [*siblings[:i], *siblings[i + 1 :]], leaf_key, leaf_value) for i in range(n)],
             *[(bitmap ^ 1 << i, siblings, leaf_key, leaf_value) for i in range(12)],

@@ -1,5 +1,6 @@
 """`make demo`: start the whole network, tell the story, leave nothing behind."""
 
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -7,10 +8,10 @@ from pathlib import Path
 import click
 from rich.console import Console
 
-from story import act_one
-from story.stage import DemoFailed, Stage
 from localnet import LocalNet, Ports
 from localnet.process import ProcessFailed
+from story import act_one
+from story.stage import DemoFailed, Stage
 from tandem.l1.signer import development_account
 
 REFUSED = development_account(5)
@@ -22,6 +23,8 @@ REFUSED = development_account(5)
 def cli(keep: Path | None) -> None:
     """Two layers that work: the story in the terminal, on real processes."""
     console = Console(highlight=False)
+    if keep is not None:
+        shutil.rmtree(keep, ignore_errors=True)
     with (
         tempfile.TemporaryDirectory(prefix="tandem-demo-") as folder,
         LocalNet(keep or Path(folder), Ports.free()) as net,

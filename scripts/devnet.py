@@ -10,9 +10,9 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from story.stage import ETHER, DemoFailed, Layer
 from localnet import LocalNet
 from localnet.process import ProcessFailed
+from story.stage import ETHER, DemoFailed, Layer
 from tandem.l1.contracts import L1, connect
 from tandem.l1.signer import development_account
 

@@ -20,14 +20,14 @@ class RpcSettings(Section):
 
     enabled: bool = True
     host: str = "127.0.0.1"
-    port: int = Field(8547, ge=0, le=65535)
+    port: int = Field(default=8547, ge=0, le=65535)
 
 
 class BuilderSettings(Section):
     """Block building."""
 
     enabled: bool = True
-    block_time_ms: int = Field(250, ge=0, le=60_000)
+    block_time_ms: int = Field(default=250, ge=0, le=60_000)
     """Milliseconds between blocks; 0: a block per transaction. Blocks without content are not built."""
     refuse: tuple[str, ...] = ()
     """Addresses whose transactions and messages this sequencer leaves out (until L1 forces them in)."""
@@ -37,7 +37,7 @@ class BatcherSettings(Section):
     """Posting batches to L1."""
 
     enabled: bool = True
-    max_age_ms: int = Field(10_000, ge=0)
+    max_age_ms: int = Field(default=10_000, ge=0)
     """Post when the oldest block that is not on L1 is this old, or when a batch is full."""
 
 
@@ -45,7 +45,7 @@ class AsserterSettings(Section):
     """Making and confirming assertions on L1."""
 
     enabled: bool = True
-    interval_ms: int = Field(5_000, ge=100)
+    interval_ms: int = Field(default=5_000, ge=100)
 
 
 class Settings(Section):
@@ -57,7 +57,7 @@ class Settings(Section):
     """Where the database and the bus socket are."""
     l1: str = "http://127.0.0.1:8545"
     """JSON-RPC of L1."""
-    l1_confirmations: int = Field(0, ge=0)
+    l1_confirmations: int = Field(default=0, ge=0)
     """How many blocks behind L1's head to read it. Deposits wait that long; re-orgs of that depth do not touch L2."""
     log_json: bool = False
     """Logs as JSON lines instead of for people."""

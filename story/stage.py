@@ -82,7 +82,7 @@ class Layer:
             **transaction,
             "nonce": eth.get_transaction_count(account.address, "pending") if nonce is None else nonce,
             "chainId": self.chain_id,
-            "gas": transaction.get("gas") or eth.estimate_gas(request) * 12 // 10,  # type: ignore[arg-type]
+            "gas": transaction.get("gas") or eth.estimate_gas(request) * 16 // 10,  # type: ignore[arg-type]
             "maxFeePerGas": 2 * base + tip,
             "maxPriorityFeePerGas": tip,
         }

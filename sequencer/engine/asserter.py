@@ -1,47 +1,33 @@
 """Makes the right assertion whenever L1 allows one, confirms those whose window has passed, claims bonds back."""
 
-from threading import Event, Thread
+from threading import Event
 
-import structlog
-
+from sequencer.engine.role import Role
 from tandem.l1.contracts import L1
 from tandem.l1.encoding import claim_arguments
-from tandem.l1.sender import GaveUp, L1Rejected, L1Sender, NonceTaken
+from tandem.l1.sender import L1Sender
 from tandem.node.assertion_chain import right_path
 from tandem.node.claims import genesis_opening, make_claim
-from tandem.node.inbox_sync import L1_ERRORS
 from tandem.primitives.types import Hash
 from tandem.rollup.assertions import Opening
 from tandem.store import ChainStore
 
 
-class Asserter(Thread):
+class Asserter(Role):
     """The asserting role. Keeps nothing: each round walks the right assertions from the last confirmed one."""
 
     def __init__(self, store: ChainStore, l1: L1, sender: L1Sender, interval: float, stopping: Event) -> None:
         """`interval`: seconds between two looks at L1."""
-        super().__init__(name="asserter", daemon=True)
+        super().__init__("asserter", interval, stopping)
         self.made = self.confirmed = 0
         """Assertions made and confirmed since start."""
         self._store = store
         self._l1 = l1
         self._sender = sender
-        self._interval = interval
-        self._stopping = stopping
-        self._log = structlog.get_logger("asserter")
         self._start: Opening | None = None
         self._unclaimed: set[Hash] = set()
 
-    def run(self) -> None:
-        while not self._stopping.wait(self._interval):
-            try:
-                self._step()
-            except (NonceTaken, GaveUp, L1Rejected) as reason:
-                self._log.info("looking at L1 again", reason=str(reason))
-            except L1_ERRORS as error:
-                self._log.warning("L1 does not answer", error=str(error))
-
-    def _step(self) -> None:
+    def step(self) -> None:
         rollup = self._l1.rollup.functions
         with self._store.read() as session:
             if self._start is None or not rollup.isConfirmed(self._start.id()).call():

@@ -7,24 +7,20 @@ block up to which the store is synced keeps a batch from being posted twice, acr
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from threading import Event, Thread
+from threading import Event
 
-import structlog
-
+from sequencer.engine.role import Role
 from tandem.batch.packed import pack
 from tandem.batch.payload import MAX_BATCH_BYTES, MAX_DECODED_BYTES, MAX_ITEMS, PackedBlock, encode_batch
 from tandem.inbox.queues import MAX_MESSAGES_PER_BATCH
 from tandem.l1.contracts import L1
-from tandem.l1.sender import GaveUp, L1Rejected, L1Sender, NonceTaken
-from tandem.node.inbox_sync import L1_ERRORS
+from tandem.l1.sender import L1Sender
 from tandem.store import BlockRecord, ChainStore, ReadSession
 from tandem.store.session import L1_CURSOR
 from tandem.transactions.transaction import SignedTransaction
 
 POLL = 0.1
 """Seconds between two looks at the store."""
-RETRY = 2.0
-"""Seconds to wait after L1 refused a batch."""
 FULL_BYTES = 112_000
 """Packed bytes that make a full batch: at the usual ratio of 0.85 they compress to just below what the inbox takes."""
 BLOCK_OVERHEAD = 32
@@ -42,36 +38,21 @@ class PreparedBatch:
     transactions: int
 
 
-class Batcher(Thread):
+class Batcher(Role):
     """The batch-posting role."""
 
     def __init__(self, store: ChainStore, l1: L1, sender: L1Sender, max_age: float, stopping: Event) -> None:
         """`max_age`: seconds that a block may wait for its batch to fill."""
-        super().__init__(name="batcher", daemon=True)
+        super().__init__("batcher", POLL, stopping)
         self.posted = 0
         """Batches posted since start."""
         self._store = store
         self._l1 = l1
         self._sender = sender
         self._max_age = max_age
-        self._stopping = stopping
-        self._log = structlog.get_logger("batcher")
         self._waiting_since: tuple[int, float] | None = None
 
-    def run(self) -> None:
-        while not self._stopping.wait(POLL):
-            try:
-                self._step()
-            except (NonceTaken, GaveUp) as reason:
-                self._log.info("looking at L1 again", reason=str(reason))
-            except L1Rejected as error:
-                self._log.warning("batch refused by L1", reason=str(error))
-                self._stopping.wait(RETRY)
-            except L1_ERRORS as error:
-                self._log.warning("L1 does not answer", error=str(error))
-                self._stopping.wait(RETRY)
-
-    def _step(self) -> None:
+    def step(self) -> None:
         with self._store.read() as session:
             known = session.batch_count()
             cursor = session.mark(L1_CURSOR)

@@ -14,6 +14,7 @@ from sequencer.engine.builder import MAX_TRANSACTION_BYTES, Builder
 from sequencer.engine.clock import ChainClock
 from sequencer.engine.development import DevelopmentMethods
 from sequencer.engine.engine import Engine
+from sequencer.engine.role import Role
 from sequencer.mempool import Mempool, PoolLimits
 from tandem.chain.spec import Deployment
 from tandem.errors import ConfigError
@@ -32,8 +33,6 @@ BUILD_SHARE = 0.8
 """Part of the block time that execution may take; the rest is for the commit and for requests."""
 LONGEST_BUILD = 2.0
 """Seconds of execution at most, where the block time gives no bound."""
-FIRST_CONTACT = 30.0
-"""Seconds to wait for L1 on start before blocks are built without its news."""
 JOIN_TIMEOUT = 10.0
 
 
@@ -56,14 +55,16 @@ def run_engine(settings: Settings, stopping: Event) -> None:
             engine.run(stopping)
             sync.join(JOIN_TIMEOUT)
         log.info("engine stopped")
+    if any(role.failed for role in roles):
+        raise RuntimeError("a role ended with a bug; the log has it")
 
 
 @contextmanager
 def _roles(
     settings: Settings, deployment: Deployment, store: ChainStore, l1: L1, stopping: Event
-) -> Iterator[list[Batcher | Asserter]]:
+) -> Iterator[list[Role]]:
     """The roles that write to L1, joined at the end."""
-    roles: list[Batcher | Asserter] = []
+    roles: list[Role] = []
     if settings.batcher.enabled:
         account = load_signer("SEQUENCER", deployment, SEQUENCER_ACCOUNT)
         sender = L1Sender(l1.web3, account, stopping)

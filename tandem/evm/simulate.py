@@ -18,9 +18,9 @@ from tandem.state.account import EMPTY_ACCOUNT, Account
 from tandem.state.code import code_root
 from tandem.transactions.transaction import DYNAMIC_FEE, AccessList, SignedTransaction
 
-SIGNATURE_SIZE = 1 + 33 + 33
-ENVELOPE_SIZE = 4 + 9 * 3 + 33 * 3 + 21 + 4
-"""Most bytes that the type, the list headers, chain id, nonce, gas, two fees, value and `to` take in RLP."""
+ENVELOPE_SIZE = (1 + 4) + (9 + 5 + 2 * 9 + 5 + 21) + 4 + (1 + 33 + 33)
+"""Bytes of a signed type 2 beside value, data and access list, at most: type and list header; chain id, nonce (32 bits),
+two fees (64 bits), gas limit (32 bits), `to`; header of the data; signature."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,7 +184,7 @@ def _lenient(rules: Rules) -> Rules:
 
 def _size(request: Call) -> int:
     access = sum(21 + 4 + 4 + 33 * len(slots) for _, slots in request.access_list)
-    return ENVELOPE_SIZE + SIGNATURE_SIZE + len(request.data) + 4 + access
+    return ENVELOPE_SIZE + 1 + (request.value.bit_length() + 7) // 8 + len(request.data) + 4 + access
 
 
 def _unsigned(request: Call, rules: Rules, nonce: int, gas_limit: Gas) -> SignedTransaction:

@@ -11,8 +11,10 @@ from web3.contract import Contract
 
 from tandem.chain.spec import L1Contracts
 from tandem.errors import ConfigError
+from tandem.primitives.hashing import keccak
 
 ABI_FOLDER = Path(__file__).parent / "abi"
+CONTRACTS = ("Inbox", "Rollup", "Bridge", "TokenBridge")
 REQUEST_TIMEOUT = 20
 """Seconds that one L1 request may take."""
 
@@ -26,6 +28,26 @@ def connect(url: str) -> Web3:
 def abi(name: str) -> Any:
     """The ABI of a contract of ours."""
     return json.loads((ABI_FOLDER / f"{name}.json").read_text())
+
+
+@cache
+def _error_names() -> dict[str, str]:
+    """Selector -> signature of our contracts' custom errors."""
+    names = {}
+    for name in CONTRACTS:
+        for entry in abi(name):
+            if entry["type"] == "error":
+                signature = f"{entry['name']}({','.join(item['type'] for item in entry['inputs'])})"
+                names["0x" + keccak(signature.encode())[:4].hex()] = signature
+    return names
+
+
+def explain(error: Exception) -> str:
+    """What a contract said when it reverted: the custom error's signature where it is one of ours."""
+    data = getattr(error, "data", None)
+    if isinstance(data, str) and data[:10] in _error_names():
+        return f"{_error_names()[data[:10]]} {data[10:]}".strip()
+    return str(error)
 
 
 def checksum(address: bytes) -> ChecksumAddress:

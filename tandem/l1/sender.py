@@ -16,6 +16,7 @@ from web3.exceptions import ContractCustomError, ContractLogicError, Transaction
 from web3.types import Wei
 
 from tandem.errors import TandemError
+from tandem.l1.contracts import explain
 
 BUMP_AFTER = 20.0
 """Seconds without a receipt after which fees are raised."""
@@ -83,7 +84,7 @@ class L1Sender:
         try:
             gas = call.estimate_gas({"from": self._account.address, "value": Wei(value)})
         except (ContractLogicError, ContractCustomError) as error:
-            raise L1Rejected(f"{call.fn_name} would revert: {error}") from error
+            raise L1Rejected(f"{call.fn_name} would revert: {explain(error)}") from error
         transaction |= {"gas": gas * (100 + GAS_MARGIN_PERCENT) // 100, "chainId": self._web3.eth.chain_id}
         fees = self._current_fees()
         sent: list[Any] = []

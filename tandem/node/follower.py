@@ -12,10 +12,11 @@ from tandem.batch.packed import pack
 from tandem.chain.genesis import genesis_header
 from tandem.chain.spec import Deployment
 from tandem.derivation.stages import BlockPlan, execute, plan
-from tandem.errors import TandemError
+from tandem.errors import ConfigError, TandemError
 from tandem.inbox.queues import EMPTY_ACCUMULATOR, QueuedBatch, QueuedMessage, accumulate
 from tandem.primitives.types import Hash, Seconds
 from tandem.state.database import StateDatabase, supply
+from tandem.state.tables import StateTables
 from tandem.store import BatchRecord, BlockRecord, MessageRecord, ReadSession, WriteSession
 from tandem.store.records import L1Place
 from tandem.store.session import L1_CURSOR, L1_CURSOR_HASH, L1_FINALIZED, L1_TIME
@@ -59,13 +60,15 @@ class Applied:
 
 
 def open_genesis(session: WriteSession, deployment: Deployment) -> None:
-    """Put the genesis block into an empty store; in any other, check that it is this chain's."""
+    """Put the genesis block into an empty store; ConfigError where another chain is in it."""
     if session.is_empty:
         header = genesis_header(deployment.parameters, deployment.genesis, session.state_tables)
         session.put_genesis(header, supply(session.state_tables, header.state_root))
         session.set_mark(L1_CURSOR, deployment.l1.start_block - 1)
-    elif session.header(0).parent_hash != deployment.parameters.config_hash():
-        raise InboxMismatch(f"this database holds another chain than {deployment.parameters.chain_id} as deployed")
+        return
+    expected = genesis_header(deployment.parameters, deployment.genesis, StateTables())
+    if session.header(0).hash != expected.hash:
+        raise ConfigError("the database holds another chain than the deployment file: use another --data folder")
 
 
 class Follower:

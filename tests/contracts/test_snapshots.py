@@ -1,4 +1,6 @@
-"""Gas and bytecode size, compared with the committed snapshots. A difference is not wrong, but it is reviewed: regenerate with
+"""Gas and bytecode size, compared with the committed snapshots.
+
+A difference is not wrong, but it is reviewed. Regenerate with
 
 TANDEM_SNAPSHOTS=update ape test tests/contracts/test_snapshots.py
 """

@@ -1,4 +1,4 @@
-"""The sparse Merkle tree and the hashes of the protocol reference, written down as plainly as possible, to test Solidity against."""
+"""The trees of the protocol reference, written down as plainly as possible, to test Solidity against."""
 
 from __future__ import annotations
 

@@ -63,7 +63,7 @@ def now() -> int:
 
 
 def place(address: str, code: bytes | None = None, storage: dict[int, int] | None = None) -> None:
-    """Gives an address code and storage, as a genesis does. py-evm's way: the pending block starts from the changed state."""
+    """Gives an address code and storage, as a genesis does: py-evm's pending block starts from the changed state."""
     backend_chain = ape.chain.provider.evm_backend.chain
     state = backend_chain.get_vm().state
     canonical = to_canonical_address(address)

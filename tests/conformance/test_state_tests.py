@@ -1,0 +1,99 @@
+"""A sample of the official state tests, bounded in time; `make state-tests` runs a whole folder.
+
+The data are foreign and large, so they are not in this repository. They are looked for in $TANDEM_VECTORS, else in
+../shared/vectors beside it, in a folder `state`.
+"""
+
+import os
+import zlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from tests.conformance.state_tests import Options, Part, Verdict, find, main, run_part
+
+VECTORS = Path(os.environ.get("TANDEM_VECTORS", Path(__file__).parents[3] / "shared" / "vectors")) / "state"
+HOW_TO_GET = (
+    f"no state tests in {VECTORS}: clone https://github.com/ethereum/tests (GeneralStateTests), or unpack fixtures of "
+    "https://github.com/ethereum/execution-spec-tests/releases (state_tests), into $TANDEM_VECTORS/state"
+)
+SAMPLE = 8
+"""Every eighth file of each folder, chosen by a hash of its name, so that the sample stays when files come or go."""
+SLOW = ("vmPerformance", "stTimeConsuming", "stQuadraticComplexityTest", "stZeroKnowledge", "Blake2f", "eip2537")
+LIMIT = 60.0
+
+
+def _sample() -> list[Part]:
+    if not VECTORS.is_dir():
+        return []
+    paths = sorted({part.path for part in find(VECTORS)})
+    return [
+        Part(path)
+        for path in paths
+        if zlib.crc32(path.stem.encode()) % SAMPLE == 0 and not any(name in str(path) for name in SLOW)
+    ]
+
+
+def _failures(verdicts: Sequence[Verdict]) -> list[str]:
+    return [f"{verdict.name}: {verdict.reason}" for verdict in verdicts if verdict.reason]
+
+
+@pytest.mark.skipif(not VECTORS.is_dir(), reason=HOW_TO_GET)
+@pytest.mark.parametrize("part", _sample(), ids=lambda part: str(part.path.relative_to(VECTORS)))
+@pytest.mark.parametrize("fork", ["Cancun", "Prague"])
+def test_official_state_test(part: Part, fork: str) -> None:
+    """Every case of the file ends as Ethereum says."""
+    assert _failures(run_part(part, Options(fork, LIMIT))) == []
+
+
+def test_malformed_file_is_a_listed_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "broken.json").write_text('{"name": {"post": []}}')
+    (tmp_path / "no.json").write_text("{")
+    assert main([str(tmp_path), "--jobs", "1"]) == 1
+    output = capfd.readouterr().out
+    assert "malformed fixture" in output and output.splitlines()[-1] == "0 passed, 2 failed"
+
+
+def test_folder_without_tests_does_not_pass(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    assert main([str(tmp_path), "--jobs", "1"]) == 1
+    assert capfd.readouterr().out.splitlines()[-1] == "0 passed, 0 failed"
+
+
+def test_case_that_takes_too_long_is_a_failure() -> None:
+    """A contract that loops for ever with endless gas."""
+    sender, contract = "0x" + "a1" * 20, "0x" + "c0" * 20
+    account = {"nonce": "0x0", "storage": {}}
+    fixture = {
+        "env": {
+            "currentNumber": "0x1",
+            "currentTimestamp": "0x1",
+            "currentCoinbase": "0x" + "fe" * 20,
+            "currentGasLimit": "0x7fffffffffffffff",
+        },
+        "pre": {
+            sender: account | {"balance": hex(2**200), "code": "0x"},
+            contract: account | {"balance": "0x0", "code": "0x5b5f56"},
+        },
+        "transaction": {
+            "nonce": "0x0",
+            "gasPrice": "0xa",
+            "gasLimit": ["0x7ffffffffffffff0"],
+            "to": contract,
+            "value": ["0x0"],
+            "data": ["0x"],
+            "sender": sender,
+        },
+        "post": {"Cancun": [{"hash": "0x00", "logs": "0x00", "indexes": {"data": 0, "gas": 0, "value": 0}}]},
+    }
+    assert _verdict(fixture, 0.3) == "took longer than 0.3 s"
+    fixture["transaction"]["gasLimit"] = ["0xffff"]  # type: ignore[index]
+    assert "state root is" in (_verdict(fixture, 5) or "")
+
+
+def _verdict(fixture: dict[str, object], limit: float) -> str | None:
+    from tests.conformance.cases import Case
+    from tests.conformance.state_tests import _reason
+
+    post = fixture["post"]["Cancun"][0]  # type: ignore[index]
+    return _reason(Case("case", "Cancun", fixture, post), limit)

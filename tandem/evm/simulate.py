@@ -19,8 +19,8 @@ from tandem.state.code import code_root
 from tandem.transactions.transaction import DYNAMIC_FEE, AccessList, SignedTransaction
 
 ENVELOPE_SIZE = (1 + 4) + (9 + 5 + 2 * 9 + 5 + 21) + 4 + (1 + 33 + 33)
-"""Bytes of a signed type 2 beside value, data and access list, at most: type and list header; chain id, nonce (32 bits),
-two fees (64 bits), gas limit (32 bits), `to`; header of the data; signature."""
+"""Bytes of a signed type 2 beside value, data and access list, at most: type and list header; chain id, nonce
+(32 bits), two fees (64 bits), gas limit (32 bits), `to`; header of the data; signature."""
 
 
 @dataclass(frozen=True, slots=True)

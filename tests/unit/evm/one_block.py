@@ -94,7 +94,7 @@ def push(value: int | bytes) -> bytes:
 
 def call_code(to: bytes, *, value: int = 0, size: int = 0, gas: int = 50_000, room: int = 0) -> bytes:
     """CALL with the first `size` bytes of memory; leaves success on the stack and output at the start of memory."""
-    return b"".join(map(push, (room, 0, size, 0, value, to, gas))) + b"\xf1"
+    return b"".join([push(word) for word in (room, 0, size, 0, value, to, gas)]) + b"\xf1"
 
 
 RETURN_WORD = bytes.fromhex("60005260206000f3")

@@ -22,7 +22,7 @@ SMALL = st.integers(0, 130)
 PLAIN = [*range(0x01, 0x0C), *range(0x10, 0x1E), *range(0x30, 0x40), 0x41, 0x42, 0x43, 0x45, 0x46, 0x47, 0x48]
 PLAIN += [0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x58, 0x59, 0x5A, 0x5B, 0x5C, 0x5D, 0x5E, 0x5F, 0x20, 0xFE, 0x0C]
 PLAIN += [*range(0x80, 0xA5), 0xF0, 0xF5]
-Result = tuple[int, bytes, int, list[tuple[bytes, tuple[bytes, ...], bytes]], dict[int, int]]
+Result = tuple[int, bytes, int, list[tuple[object, ...]], dict[int, int]]
 """Status, output, gas after refunds, logs, slots changed."""
 ADDRESSES = st.sampled_from((ALICE, BOB, CONTRACT, bytes(19) + b"\x02", bytes(19) + b"\x04", bytes(19) + b"\x01"))
 
@@ -63,7 +63,7 @@ def _ours(code: bytes, data: bytes) -> Result:
     receipt = block.executor.apply(tx)
     slots = block.executor.finish().storage.get(CONTRACT, {})
     refunded = receipt.gas_used - INTRINSIC - _data_gas(data)
-    logs = [(log.address, tuple(map(bytes, log.topics)), log.data) for log in receipt.logs]
+    logs: list[tuple[object, ...]] = [(log.address, log.topics, log.data) for log in receipt.logs]
     changed = {slot: value for slot, value in slots.items() if value != {1: 7}.get(slot, 0)}
     return receipt.status, receipt.output, refunded, logs, changed
 
@@ -101,7 +101,7 @@ def _py_evm(code: bytes, data: bytes, slots: set[int]) -> Result:
     computation = state.computation_class.apply_message(state, message, transaction_context)
     used = GAS - computation.get_gas_remaining()
     refund = min((used + INTRINSIC + _data_gas(data)) // 5, computation.get_gas_refund())
-    logs = [
+    logs: list[tuple[object, ...]] = [
         (address, tuple(topic.to_bytes(32, "big") for topic in topics), body)
         for address, topics, body in computation.get_log_entries()
     ]

@@ -326,6 +326,6 @@ def test_interrupted_transaction_leaves_the_block_as_it_was() -> None:
     block = OneBlock()
     block.deploy(b"\x00")
     with pytest.raises(KeyboardInterrupt):
-        block.executor.apply(transaction(CONTRACT, value=1), Interrupting())  # type: ignore[arg-type]
+        block.executor.apply(transaction(CONTRACT, value=1), Interrupting())
     assert block.executor.finish().accounts == {}
     assert block.executor.apply(transaction(CONTRACT, value=1)).status == 1

@@ -17,12 +17,14 @@ from sequencer.bus_server import BusServer, Request
 from sequencer.engine.builder import Builder
 from sequencer.engine.clock import ChainClock
 from sequencer.engine.development import DevelopmentMethods
+from sequencer.engine.journal import Journal
 from sequencer.mempool import Mempool, PoolRefusal
 from tandem.chain.fees import next_base_fee
 from tandem.chain.spec import ChainParameters
 from tandem.node.follower import Follower, InboxUpdate
 from tandem.node.inbox_sync import InboxSync
-from tandem.primitives.types import Address, Hash, Wei
+from tandem.primitives.hashing import keccak
+from tandem.primitives.types import Address, Wei
 from tandem.state.database import StateDatabase
 from tandem.store import BlockRecord, ChainStore, ReadSession
 from tandem.transactions.codec import decode_stored
@@ -43,6 +45,7 @@ class Engine:
         store: ChainStore,
         server: BusServer,
         pool: Mempool,
+        journal: Journal,
         clock: ChainClock,
         builder: Builder | None,
         sync: InboxSync | None,
@@ -55,6 +58,7 @@ class Engine:
         self._store = store
         self._server = server
         self._pool = pool
+        self._journal = journal
         self._clock = clock
         self._builder = builder
         self._sync = sync
@@ -66,6 +70,7 @@ class Engine:
 
     def run(self, stopping: Event) -> None:
         """Serve until `stopping` is set. The store is consistent whenever this returns or dies."""
+        self._recall()
         while not stopping.is_set():
             self._apply_updates()
             self._build_if_due()
@@ -111,11 +116,23 @@ class Engine:
                 request.refuse("unknown", f"the engine does not know requests of kind {request.kind!r}")
 
     def _take(self, entries: list[tuple[bytes, bytes]], session: ReadSession) -> list[Any]:
-        """Offer transactions to the pool; the answer to each."""
+        """Offer transactions to the pool and remember what it takes; the answer to each."""
+        answers, taken = self._offer(entries, session)
+        if taken:
+            self._journal.append((transaction.raw, transaction.sender) for transaction in taken)
+            if self._journal.is_large:
+                self._journal.rewrite((transaction.raw, transaction.sender) for transaction in self._pool)
+            self._server.broadcast(bus.PENDING, [transaction.hash for transaction in taken])
+        return answers
+
+    def _offer(
+        self, entries: list[tuple[bytes, bytes]], session: ReadSession
+    ) -> tuple[list[Any], list[SignedTransaction]]:
+        """Offer transactions to the pool: the answer to each, and those that it took."""
         state = StateDatabase(session.state_tables)
         base_fee = next_base_fee(session.head(), self._parameters)
         answers: list[Any] = []
-        taken: list[Hash] = []
+        taken: list[SignedTransaction] = []
         for raw, sender in entries:
             transaction = decode_stored(raw, Address(sender))
             assert isinstance(transaction, SignedTransaction)
@@ -127,10 +144,16 @@ class Engine:
                 answers.append([refusal.code, str(refusal)])
             else:
                 answers.append(None)
-                taken.append(transaction.hash)
-        if taken:
-            self._server.broadcast(bus.PENDING, taken)
-        return answers
+                taken.append(transaction)
+        return answers, taken
+
+    def _recall(self) -> None:
+        """Put into the pool what the journal holds and no block does."""
+        with self._store.read() as session:
+            entries = [(raw, sender) for raw, sender in self._journal.entries() if session.locate(keccak(raw)) is None]
+            self._offer(entries, session)
+        self._journal.rewrite((transaction.raw, transaction.sender) for transaction in self._pool)
+        self._log.info("mempool recalled", transactions=len(self._pool))
 
     def _serve_development(self, request: Request) -> None:
         method, params = request.body
@@ -192,6 +215,7 @@ class Engine:
                 found = state.account(address)
                 return (found.nonce, found.balance) if found else (0, 0)
 
+            self._journal.append((item.raw, item.sender) for item in signed)
             lost = self._pool.on_reorg(account, signed, base_fee)
         if lost:
             self._log.warning("transactions of dropped blocks fit no more", count=len(lost))

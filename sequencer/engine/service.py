@@ -14,6 +14,7 @@ from sequencer.engine.builder import MAX_TRANSACTION_BYTES, Builder
 from sequencer.engine.clock import ChainClock
 from sequencer.engine.development import DevelopmentMethods
 from sequencer.engine.engine import Engine
+from sequencer.engine.journal import Journal
 from sequencer.engine.role import Role
 from sequencer.mempool import Mempool, PoolLimits
 from tandem.chain.spec import Deployment
@@ -99,7 +100,8 @@ def _engine(
     builder = Builder(deployment, store, pool, refuse, longest) if settings.builder.enabled else None
     development = DevelopmentMethods(clock) if deployment.is_development else None
     follower = Follower(deployment, keep_unsafe=True)
-    return Engine(parameters, store, server, pool, clock, builder, sync, follower, development, block_time)
+    journal = Journal(settings.data / "mempool.journal")
+    return Engine(parameters, store, server, pool, journal, clock, builder, sync, follower, development, block_time)
 
 
 def _addresses(values: tuple[str, ...]) -> frozenset[Address]:

@@ -1,7 +1,9 @@
 """What handlers work with: the chain's store and parameters, the bus, and what is shared between requests."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
+from threading import Lock
 from typing import Any
 
 from sequencer.bus_client import BusClient
@@ -18,10 +20,13 @@ from tandem.chain.spec import Deployment
 from tandem.evm.context import BlockContext
 from tandem.evm.receipt import Receipt
 from tandem.primitives.types import Hash, Seconds
-from tandem.store import ChainStore, ReadSession
+from tandem.store import BlockRecord, ChainStore, ReadSession
 
 MAX_BLOOMS = 1 << 15
 """Blooms kept in memory, about 300 bytes each."""
+RECENT_BLOCKS = 32
+"""Decoded blocks kept in memory: clients ask for the receipts of a block one by one, and decoding a full one takes
+tens of milliseconds. About 1 kB a transaction."""
 
 
 class Api:
@@ -39,6 +44,8 @@ class Api:
         self.filters = Filters(self.limits)
         self.workers = Workers(self.limits.workers, self.limits.waiting, self.limits.request_seconds)
         self._blooms: dict[Hash, int] = {}
+        self._recent: OrderedDict[Hash, tuple[BlockRecord, tuple[Receipt, ...]]] = OrderedDict()
+        self._recent_lock = Lock()
 
     # -- which block
 
@@ -63,6 +70,21 @@ class Api:
         if number is None:
             raise RpcError(SERVER_ERROR, "header for hash not found" if spec.hash else "header not found")
         return number
+
+    def block(self, session: ReadSession, number: int) -> tuple[BlockRecord, tuple[Receipt, ...]]:
+        """Block `number`, which exists, with its receipts."""
+        digest = session.block_hash(number)
+        with self._recent_lock:
+            found = self._recent.get(digest)
+            if found is not None:
+                self._recent.move_to_end(digest)
+                return found
+        found = (session.block(number), session.receipts(number))
+        with self._recent_lock:
+            self._recent[digest] = found
+            while len(self._recent) > RECENT_BLOCKS:
+                self._recent.popitem(last=False)
+        return found
 
     # -- what code sees
 

@@ -70,12 +70,15 @@ class Dispatcher:
             )
         answers: list[bytes] = []
         size, at = 0, 0
+        deadline = time.monotonic() + self._limits.request_seconds
         while at < len(items):
             run = at
             while run < len(items) and _is_send(items[run]):
                 run += 1
-            if size > self._limits.response_bytes:
-                failure = RpcError(RESPONSE_TOO_LARGE, "response too large")
+            late = time.monotonic() > deadline
+            if late or size > self._limits.response_bytes:
+                too_large = RpcError(RESPONSE_TOO_LARGE, "response too large")
+                failure = timed_out(self._limits.request_seconds) if late else too_large
                 made = [_failure(_id(item), failure) for item in items[at:] if _is_call(item)]
                 run = len(items)
             elif run - at > 1:

@@ -85,6 +85,7 @@ async def _serve(
             log_level=config.log_level,
             access_log=False,
             server_header=False,
+            proxy_headers=False,
             date_header=False,
             limit_concurrency=limits.connections,
             backlog=BACKLOG,

@@ -53,7 +53,7 @@ class CallTracer:
             "gas": hex(message.gas),
             "to": data(message.storage_address if message.is_create else message.code_address),
             "input": data(message.code if message.is_create else message.data),
-            "type": message.kind if message.kind in NAMES_OF_CALLS else "STATICCALL" if message.is_static else "CALL",
+            "type": message.kind,
         }
         if message.kind == "DELEGATECALL":
             call["from"] = data(message.storage_address)
@@ -122,9 +122,6 @@ class CallTracer:
         if receipt.error:
             call.setdefault("error", failure_sentence(receipt.error))
         return call
-
-
-NAMES_OF_CALLS = frozenset({"CALL", "CALLCODE", "DELEGATECALL", "STATICCALL", "CREATE", "CREATE2"})
 
 
 def _drop_logs(call: Json) -> None:

@@ -3,8 +3,7 @@
 from eth.exceptions import WriteProtection
 
 from tandem.evm.delegation import is_delegation
-from tandem.evm.frame import CALL_DEPTH_LIMIT, Frame, Message
-from tandem.evm.interpreter import Stopped
+from tandem.evm.frame import CALL_DEPTH_LIMIT, Frame, Message, Stopped
 from tandem.evm.operations import WRITE_PROTECTION
 from tandem.evm.outcome import CodeTooLarge
 from tandem.primitives import rlp

@@ -22,6 +22,10 @@ STACK_LIMIT = 1024
 CALL_DEPTH_LIMIT = 1024
 
 
+class Stopped(Exception):
+    """No error: how SELFDESTRUCT ends a frame from inside its operation."""
+
+
 class Environment:
     """What all frames of one transaction share."""
 

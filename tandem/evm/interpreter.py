@@ -1,186 +1,146 @@
-"""The instruction loop: one frame, from its program counter to its halt.
+"""The instruction loop: one frame, from its first instruction to its halt, a run of instructions at a time.
 
-Longer than a screen on purpose. Nearly nine of ten instructions are decided here without a function call, by a tree of
-comparisons with the frequent ones first; the others are looked up in the fork's table. Gas, stack and memory are local
-names; `frame.gas` is brought up to date before any function that looks at it.
+Longer than a screen on purpose: nearly nine of ten instructions are done here without a function call, decided by a
+tree of comparisons with the frequent ones first. Gas, stack and memory are local names; `frame.gas` is brought up to
+date before any function that looks at it. Step and ending numbers are those named in `tandem.evm.analysis`.
 """
 
-from collections.abc import Callable
+from typing import Any
 
 from eth.exceptions import FullStack, InsufficientStack, InvalidInstruction, InvalidJumpDestination, OutOfGas
 
-from tandem.evm.analysis import program
-from tandem.evm.frame import STACK_LIMIT, Frame
-
-Operation = Callable[[Frame], None]
-Table = list[tuple[int, Operation] | None]
-"""For each opcode its static gas and what it does, None where the fork has no such opcode."""
+from tandem.evm.analysis import Operations, program
+from tandem.evm.frame import STACK_LIMIT, Frame, Stopped
 
 WORD_MASK = 2**256 - 1
 SIGN_BIT = 2**255
-STOP, RETURN, REVERT = 0x00, 0xF3, 0xFD
 
 
-class Stopped(Exception):
-    """No error: how SELFDESTRUCT ends a frame from inside its operation."""
-
-
-def interpret(frame: Frame, table: Table) -> None:
+def interpret(frame: Frame, operations: Operations) -> None:
     """Run until STOP, RETURN or the like; raises a VMError for REVERT and exceptional halts."""
-    prepared = program(frame.code)
-    code, pushed, destinations = prepared.code, prepared.pushed, prepared.destinations
+    prepared = program(frame.code, operations)
+    runs, destinations = prepared.runs, prepared.destinations
     stack, memory = frame.stack, frame.memory
     push, pop = stack.append, stack.pop
+    mask, limit = WORD_MASK, STACK_LIMIT
     gas, pc = frame.gas, 0
-    tracer = frame.transaction_context.tracer
-    try:
-        while True:
-            op = code[pc]
-            if tracer is not None:
-                frame.gas, frame.pc = gas, pc
-                tracer.step(frame, pc, op)
-            pc += 1
-            if op >= 0x60:
-                if op < 0x80:  # PUSH1..PUSH32
-                    gas -= 3
-                    push(pushed[pc])
-                    pc += op - 0x5F
-                elif op < 0x90:  # DUP1..DUP16
-                    gas -= 3
-                    push(stack[0x7F - op])
-                elif op < 0xA0:  # SWAP1..SWAP16
-                    gas -= 3
-                    at = 0x8E - op
-                    stack[at], stack[-1] = stack[-1], stack[at]
-                    if gas < 0:
-                        raise OutOfGas("SWAP")
-                    continue
-                else:
-                    entry = table[op]
-                    if entry is None:
-                        raise InvalidInstruction(f"opcode {op:#04x}")
-                    frame.gas, frame.pc = gas - entry[0], pc - 1
-                    if frame.gas < 0:
-                        raise OutOfGas(f"opcode {op:#04x}")
-                    entry[1](frame)
-                    gas = frame.gas
-                    if op in (RETURN, REVERT):
-                        return
-                    continue
-                if gas < 0:
-                    raise OutOfGas("PUSH, DUP")
-                if len(stack) > STACK_LIMIT:
-                    raise FullStack("PUSH, DUP")
-            elif op >= 0x50:
-                if op == 0x50:  # POP
-                    gas -= 2
+    arg: Any
+    while True:
+        run = runs.get(pc) or prepared.run(pc)
+        gas -= run.gas
+        if gas < 0:
+            raise OutOfGas
+        height = len(stack)
+        if height < run.need:
+            raise InsufficientStack
+        if height + run.growth > limit:
+            raise FullStack
+        for kind, arg in run.steps:
+            if kind < 4:
+                if kind == 0:  # PUSH
+                    push(arg)
+                elif kind == 1:  # DUP
+                    push(stack[arg])
+                elif kind == 2:  # SWAP
+                    stack[arg], stack[-1] = stack[-1], stack[arg]
+                else:  # POP
                     pop()
-                elif op == 0x57:  # JUMPI
-                    gas -= 10
-                    target = pop()
-                    if pop():
-                        if target not in destinations:
-                            raise InvalidJumpDestination("JUMPI")
-                        pc = target
-                elif op == 0x5B:  # JUMPDEST
-                    gas -= 1
-                elif op == 0x56:  # JUMP
-                    gas -= 8
-                    pc = pop()
-                    if pc not in destinations:
-                        raise InvalidJumpDestination("JUMP")
-                elif op == 0x52 or op == 0x51:  # MSTORE, MLOAD
-                    gas -= 3
+            elif kind < 8:
+                if kind == 4:  # ADD
+                    stack[-1] = (pop() + stack[-1]) & mask
+                elif kind == 5:  # MSTORE
                     at = pop()
-                    end = at + 32
-                    if end > len(memory):
+                    if at + 32 > len(memory):
                         frame.gas = gas
                         frame.extend_memory(at, 32)
                         gas = frame.gas
-                    if op == 0x52:
-                        memory[at:end] = pop().to_bytes(32, "big")
-                    else:
-                        push(int.from_bytes(memory[at:end], "big"))
-                elif op == 0x5F:  # PUSH0
-                    gas -= 2
-                    push(0)
-                    if len(stack) > STACK_LIMIT:
-                        raise FullStack("PUSH0")
-                elif op == 0x5A:  # GAS
-                    gas -= 2
-                    push(gas)
-                    if len(stack) > STACK_LIMIT:
-                        raise FullStack("GAS")
-                else:
-                    entry = table[op]
-                    if entry is None:
-                        raise InvalidInstruction(f"opcode {op:#04x}")
-                    frame.gas, frame.pc = gas - entry[0], pc - 1
-                    if frame.gas < 0:
-                        raise OutOfGas(f"opcode {op:#04x}")
-                    entry[1](frame)
-                    gas = frame.gas
-                    continue
-                if gas < 0:
-                    raise OutOfGas(f"opcode {op:#04x}")
-            elif 0x01 <= op <= 0x1C and op not in _RARE:
-                gas -= 3
-                if op == 0x01:  # ADD
-                    stack[-1] = (pop() + stack[-1]) & WORD_MASK
-                elif op == 0x15:  # ISZERO
-                    stack[-1] = 0 if stack[-1] else 1
-                elif op == 0x16:  # AND
+                    memory[at : at + 32] = pop().to_bytes(32, "big")
+                elif kind == 6:  # AND
                     stack[-1] = pop() & stack[-1]
-                elif op == 0x03:  # SUB
-                    stack[-1] = (pop() - stack[-1]) & WORD_MASK
-                elif op == 0x14:  # EQ
-                    stack[-1] = 1 if pop() == stack[-1] else 0
-                elif op == 0x10:  # LT
-                    stack[-1] = 1 if pop() < stack[-1] else 0
-                elif op == 0x11:  # GT
-                    stack[-1] = 1 if pop() > stack[-1] else 0
-                elif op == 0x1C:  # SHR
+                else:  # ISZERO
+                    stack[-1] = 0 if stack[-1] else 1
+            elif kind < 12:
+                if kind == 8:  # a function of the table
+                    frame.gas = gas
+                    arg(frame)
+                    gas = frame.gas
+                elif kind == 9:  # SUB
+                    stack[-1] = (pop() - stack[-1]) & mask
+                elif kind == 10:  # MLOAD
+                    at = pop()
+                    if at + 32 > len(memory):
+                        frame.gas = gas
+                        frame.extend_memory(at, 32)
+                        gas = frame.gas
+                    push(int.from_bytes(memory[at : at + 32], "big"))
+                else:  # SHR
                     at = pop()
                     stack[-1] = stack[-1] >> at if at < 256 else 0
-                elif op == 0x1B:  # SHL
-                    at = pop()
-                    stack[-1] = (stack[-1] << at) & WORD_MASK if at < 256 else 0
-                elif op == 0x02:  # MUL
-                    gas -= 2
-                    stack[-1] = (pop() * stack[-1]) & WORD_MASK
-                elif op == 0x04:  # DIV
-                    gas -= 2
-                    at = pop()
-                    stack[-1] = at // stack[-1] if stack[-1] else 0
-                elif op == 0x17:  # OR
-                    stack[-1] = pop() | stack[-1]
-                elif op == 0x19:  # NOT
-                    stack[-1] ^= WORD_MASK
-                elif op == 0x18:  # XOR
-                    stack[-1] = pop() ^ stack[-1]
-                elif op == 0x12:  # SLT: a word is negative from 2^255 on
-                    stack[-1] = 1 if pop() ^ SIGN_BIT < stack[-1] ^ SIGN_BIT else 0
-                else:  # SGT
-                    stack[-1] = 1 if pop() ^ SIGN_BIT > stack[-1] ^ SIGN_BIT else 0
-                if gas < 0:
-                    raise OutOfGas(f"opcode {op:#04x}")
-            elif op == STOP:
-                frame.gas = gas
-                return
-            else:
-                entry = table[op]
-                if entry is None:
-                    raise InvalidInstruction(f"opcode {op:#04x}")
-                frame.gas, frame.pc = gas - entry[0], pc - 1
-                if frame.gas < 0:
-                    raise OutOfGas(f"opcode {op:#04x}")
-                entry[1](frame)
-                gas = frame.gas
-    except IndexError as error:
-        raise InsufficientStack(f"opcode {op:#04x}") from error
-    except Stopped:
-        return
-
-
-_RARE = frozenset({0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0x1A})
-"""Opcodes below SHR that go through the table: the divisions with sign, the modular ones, EXP, SIGNEXTEND, BYTE."""
+            elif kind == 12:  # EQ
+                stack[-1] = 1 if pop() == stack[-1] else 0
+            elif kind == 13:  # LT
+                stack[-1] = 1 if pop() < stack[-1] else 0
+            elif kind == 14:  # GT
+                stack[-1] = 1 if pop() > stack[-1] else 0
+            elif kind == 15:  # SHL
+                at = pop()
+                stack[-1] = (stack[-1] << at) & mask if at < 256 else 0
+            elif kind == 16:  # MUL
+                stack[-1] = (pop() * stack[-1]) & mask
+            elif kind == 17:  # DIV
+                at = pop()
+                stack[-1] = at // stack[-1] if stack[-1] else 0
+            elif kind == 18:  # OR
+                stack[-1] = pop() | stack[-1]
+            elif kind == 19:  # NOT
+                stack[-1] ^= mask
+            elif kind == 20:  # XOR
+                stack[-1] = pop() ^ stack[-1]
+            elif kind == 21:  # SLT: a word is negative from 2^255 on
+                stack[-1] = 1 if pop() ^ SIGN_BIT < stack[-1] ^ SIGN_BIT else 0
+            else:  # SGT
+                stack[-1] = 1 if pop() ^ SIGN_BIT > stack[-1] ^ SIGN_BIT else 0
+        ending = run.ending
+        if ending == 5:  # JUMPI to a fixed target
+            pc = run.end
+            if pop():
+                pc = run.argument
+                if pc not in destinations:
+                    raise InvalidJumpDestination
+        elif ending == 0:  # a JUMPDEST follows
+            pc = run.end
+        elif ending == 4:  # JUMP to a fixed target
+            pc = run.argument
+            if pc not in destinations:
+                raise InvalidJumpDestination
+        elif ending == 2:  # JUMP
+            pc = pop()
+            if pc not in destinations:
+                raise InvalidJumpDestination
+        elif ending == 7:  # SSTORE, a call or a creation
+            frame.gas = gas
+            run.argument(frame)
+            gas = frame.gas
+            pc = run.end
+        elif ending == 8:  # GAS
+            push(gas)
+            pc = run.end
+        elif ending == 3:  # JUMPI
+            at = pop()
+            pc = run.end
+            if pop():
+                pc = at
+                if pc not in destinations:
+                    raise InvalidJumpDestination
+        elif ending == 1:  # STOP
+            frame.gas = gas
+            return
+        elif ending == 6:  # RETURN, REVERT, SELFDESTRUCT
+            frame.gas = gas
+            try:
+                run.argument(frame)
+            except Stopped:
+                pass
+            return
+        else:
+            raise InvalidInstruction(f"opcode {run.argument:#04x}")

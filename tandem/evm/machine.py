@@ -6,11 +6,12 @@ from eth.exceptions import InsufficientStack, ReservedBytesInCode, VMError
 
 from tandem.evm.delegation import is_delegation
 from tandem.evm.frame import Environment, Frame, Message
-from tandem.evm.interpreter import Table, interpret
+from tandem.evm.interpreter import interpret
 from tandem.evm.outcome import CodeTooLarge, kind
 from tandem.evm.precompiles import Precompile, precompiles
 from tandem.evm.rules import Fork, PrecompileCaps, Rules
-from tandem.evm.tables import table
+from tandem.evm.tables import operations
+from tandem.evm.traced import interpret_traced
 from tandem.evm.world import World
 
 MAX_CODE_SIZE = 24_576
@@ -24,7 +25,7 @@ class Machine:
 
     def __init__(self, fork: Fork, caps: PrecompileCaps | None) -> None:
         self.fork = fork
-        self.table: Table = table(fork)
+        self.operations = operations(fork)
         self.precompiles: dict[bytes, Precompile] = precompiles(fork, caps)
         self.precompile_addresses = frozenset(self.precompiles)
 
@@ -46,7 +47,7 @@ class Machine:
             if precompile is not None:
                 self._precompiled(precompile, frame)
             elif message.code:
-                interpret(frame, self.table)
+                self._run(frame)
         except VMError as error:
             self._fail(frame, error)
             world.revert(snapshot)
@@ -66,7 +67,7 @@ class Machine:
             world.delta_balance(message.storage_address, message.value)
         frame = Frame(self, world, message, environment)
         try:
-            interpret(frame, self.table)
+            self._run(frame)
             self._deploy(frame)
         except VMError as error:
             self._fail(frame, error)
@@ -82,6 +83,13 @@ class Machine:
             target = code[3:]
             return world.get_code(target), target
         return code, address
+
+    def _run(self, frame: Frame) -> None:
+        tracer = frame.transaction_context.tracer
+        if tracer is None:
+            interpret(frame, self.operations)
+        else:
+            interpret_traced(frame, self.operations, tracer)
 
     @staticmethod
     def _precompiled(precompile: Precompile, frame: Frame) -> None:

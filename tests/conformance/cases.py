@@ -10,6 +10,7 @@ from tandem.errors import EncodingError, InvalidTransaction
 from tandem.evm.context import BlockContext
 from tandem.evm.diff import StateDiff
 from tandem.evm.executor import BlockExecutor
+from tandem.evm.frame import Frame, Message
 from tandem.evm.receipt import Log
 from tandem.evm.rules import FORKS, Fork, blob_base_fee, ethereum
 from tandem.primitives import rlp
@@ -58,7 +59,23 @@ def _position(post: dict[str, Any], position: int) -> str:
     return f"d{indexes['data']}g{indexes['gas']}v{indexes['value']}" if indexes else str(position)
 
 
-def check(case: Case) -> None:
+class SilentTracer:
+    """Sees everything, says nothing: it makes the executor run its exact loop."""
+
+    def enter(self, message: Message) -> None:
+        """A frame begins."""
+
+    def step(self, frame: Frame, pc: int, opcode: int) -> None:
+        """An instruction is about to run."""
+
+    def leave(self, message: Message, output: bytes, gas_left: int, error: str | None) -> None:
+        """A frame ends."""
+
+    def destruct(self, address: bytes, beneficiary: bytes, value: int) -> None:
+        """A SELFDESTRUCT."""
+
+
+def check(case: Case, traced: bool = False) -> None:
     """Run the case through the state database and the block executor. Mismatch where it does not end as it must."""
     fork = _fork(case)
     chain_id = number(case.fixture.get("config", {}).get("chainid", "0x01"))
@@ -69,7 +86,7 @@ def check(case: Case) -> None:
     logs: tuple[Log, ...] = ()
     refusal: Exception | None = None
     try:
-        logs = executor.apply(_transaction(case, chain_id)).logs
+        logs = executor.apply(_transaction(case, chain_id), SilentTracer() if traced else None).logs
     except (InvalidTransaction, EncodingError) as error:
         refusal = error
     diff = executor.finish()

@@ -1,6 +1,6 @@
 """Runs official Ethereum state tests through Tandem's state database and block executor.
 
-    python -m tests.conformance.state_tests DIR [--fork Cancun] [--jobs N] [--limit SECONDS] [--match TEXT]
+    python -m tests.conformance.state_tests DIR [--fork Cancun] [--jobs N] [--limit SECONDS] [--match TEXT] [--trace]
 
 DIR is searched for *.json at any depth: GeneralStateTests of ethereum/tests, state tests of execution-spec-tests. Each
 failure is listed with its reason; the last line is `N passed, N failed`; the exit code is 1 if any failed.
@@ -59,6 +59,7 @@ class Options:
     fork: str
     limit: float = CASE_LIMIT
     match: str = ""
+    traced: bool = False
 
 
 def run_part(part: Part, options: Options) -> list[Verdict]:
@@ -69,21 +70,21 @@ def run_part(part: Part, options: Options) -> list[Verdict]:
     except MALFORMED as error:
         reason = f"malformed fixture: {type(error).__name__}: {error}"
         return [] if part.first else [Verdict(path, path.stem, reason)]
-    return [Verdict(path, case.name, _reason(case, options.limit)) for case in cases if options.match in case.name]
+    return [Verdict(path, case.name, _reason(case, options)) for case in cases if options.match in case.name]
 
 
-def _reason(case: Case, limit: float) -> str | None:
+def _reason(case: Case, options: Options) -> str | None:
     def ring(_signal: int, _frame: FrameType | None) -> None:
         raise TimeUp
 
     previous = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, limit)
+    signal.setitimer(signal.ITIMER_REAL, options.limit)
     try:
-        check(case)
+        check(case, options.traced)
     except Mismatch as mismatch:
         return str(mismatch)
     except TimeUp:
-        return f"took longer than {limit:g} s"
+        return f"took longer than {options.limit:g} s"
     except Exception as error:  # noqa: BLE001 - whatever a case does, the others are to run
         return f"{type(error).__name__}: {error}"
     finally:
@@ -135,6 +136,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--limit", type=float, default=CASE_LIMIT, help="seconds a case may take")
     parser.add_argument("--match", default="", help="only cases whose name has this in it")
+    parser.add_argument("--trace", action="store_true", help="run the loop that tracers use instead of the fast one")
     given = parser.parse_args(arguments)
     if not given.directory.exists():
         parser.error(f"{given.directory} does not exist")
@@ -155,7 +157,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 progress.console.print(line, markup=False, highlight=False, soft_wrap=True)
             progress.update(task, advance=1, description=f"{given.fork}: {passed} passed, {len(failures)} failed")
 
-        run_all(parts, Options(given.fork, given.limit, given.match), max(1, given.jobs), report)
+        run_all(parts, Options(given.fork, given.limit, given.match, given.trace), max(1, given.jobs), report)
     if not passed and not failures:
         print(f"No state test of {given.fork} was found in {given.directory}.")
     print(f"{passed} passed, {len(failures)} failed", flush=True)

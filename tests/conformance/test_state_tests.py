@@ -42,9 +42,10 @@ def _failures(verdicts: Sequence[Verdict]) -> list[str]:
 @pytest.mark.skipif(not VECTORS.is_dir(), reason=HOW_TO_GET)
 @pytest.mark.parametrize("part", _sample(), ids=lambda part: str(part.path.relative_to(VECTORS)))
 @pytest.mark.parametrize("fork", ["Cancun", "Prague"])
-def test_official_state_test(part: Part, fork: str) -> None:
+@pytest.mark.parametrize("loop", ["fast", "traced"])
+def test_official_state_test(part: Part, fork: str, loop: str) -> None:
     """Every case of the file ends as Ethereum says."""
-    assert _failures(run_part(part, Options(fork, LIMIT))) == []
+    assert _failures(run_part(part, Options(fork, LIMIT, traced=loop == "traced"))) == []
 
 
 def test_malformed_file_is_a_listed_failure(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
@@ -96,4 +97,4 @@ def _verdict(fixture: dict[str, object], limit: float) -> str | None:
     from tests.conformance.state_tests import _reason
 
     post = fixture["post"]["Cancun"][0]  # type: ignore[index]
-    return _reason(Case("case", "Cancun", fixture, post), limit)
+    return _reason(Case("case", "Cancun", fixture, post), Options("Cancun", limit))

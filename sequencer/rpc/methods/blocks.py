@@ -38,7 +38,7 @@ def _block(api: Api, session: ReadSession, spec: BlockSpec, full: Any) -> Json |
     number = api.find(session, spec)
     if number is None:
         return None
-    record, receipts = session.block(number), session.receipts(number)
+    record, receipts = api.block(session, number)
     return block_json(record, receipts, api.bloom(record.header, lambda: receipts), wanted)
 
 
@@ -66,7 +66,7 @@ def count_by_hash(api: Api, session: ReadSession, block: Any) -> str | None:
 
 def _count(api: Api, session: ReadSession, spec: BlockSpec) -> str | None:
     number = api.find(session, spec)
-    return None if number is None else hex(len(session.block(number).transactions))
+    return None if number is None else hex(len(api.block(session, number)[0].transactions))
 
 
 @read("eth_getUncleCountByBlockNumber")
@@ -88,7 +88,7 @@ async def transaction_by_hash(api: Api, digest: Any) -> Json | None:
     with api.store.read() as session:
         place = session.locate(wanted)
         if place is not None:
-            return _transaction(session, *place)
+            return _transaction(api, session, *place)
     sender = api.submitter.sender_of(wanted)
     if sender is None:
         return None
@@ -98,52 +98,52 @@ async def transaction_by_hash(api: Api, digest: Any) -> Json | None:
             return transaction_json(transaction)
     with api.store.read() as session:  # it may have gone into a block meanwhile
         place = session.locate(wanted)
-        return None if place is None else _transaction(session, *place)
+        return None if place is None else _transaction(api, session, *place)
 
 
 @read("eth_getTransactionByBlockNumberAndIndex")
 def transaction_in_block_number(api: Api, session: ReadSession, block: Any, index: Any) -> Json | None:
     """The transaction at a place in a block."""
-    return _transaction_at(session, api.find(session, params.block(block)), index)
+    return _transaction_at(api, session, api.find(session, params.block(block)), index)
 
 
 @read("eth_getTransactionByBlockHashAndIndex")
-def transaction_in_block_hash(_api: Api, session: ReadSession, block: Any, index: Any) -> Json | None:
+def transaction_in_block_hash(api: Api, session: ReadSession, block: Any, index: Any) -> Json | None:
     """The transaction at a place in a block."""
-    return _transaction_at(session, session.number_of(params.hash32(block, "argument 0")), index)
+    return _transaction_at(api, session, session.number_of(params.hash32(block, "argument 0")), index)
 
 
-def _transaction_at(session: ReadSession, number: int | None, index: Any) -> Json | None:
+def _transaction_at(api: Api, session: ReadSession, number: int | None, index: Any) -> Json | None:
     place = params.quantity(index, "argument 1")
-    if number is None or place >= len(session.block(number).transactions):
+    if number is None or place >= len(api.block(session, number)[0].transactions):
         return None
-    return _transaction(session, number, place)
+    return _transaction(api, session, number, place)
 
 
-def _transaction(session: ReadSession, number: int, index: int) -> Json:
-    record = session.block(number)
-    return transaction_json(record.transactions[index], record.header, index, session.receipts(number)[index])
+def _transaction(api: Api, session: ReadSession, number: int, index: int) -> Json:
+    record, receipts = api.block(session, number)
+    return transaction_json(record.transactions[index], record.header, index, receipts[index])
 
 
 @read("eth_getTransactionReceipt")
-def transaction_receipt(_api: Api, session: ReadSession, digest: Any) -> Json | None:
+def transaction_receipt(api: Api, session: ReadSession, digest: Any) -> Json | None:
     """The receipt of a transaction in a block."""
     place = session.locate(params.hash32(digest, "argument 0"))
     if place is None:
         return None
     number, index = place
-    return one_receipt_json(session.block(number), session.receipts(number), index)
+    return one_receipt_json(*api.block(session, number), index)
 
 
 @read("eth_getBlockReceipts")
 def block_receipts(api: Api, session: ReadSession, block: Any) -> list[Json] | None:
     """All receipts of a block."""
     number = api.find(session, params.block(block))
-    return None if number is None else receipts_json(session.block(number), session.receipts(number))
+    return None if number is None else receipts_json(*api.block(session, number))
 
 
 @read("debug_getRawTransaction")
-def raw_transaction(_api: Api, session: ReadSession, digest: Any) -> str:
+def raw_transaction(api: Api, session: ReadSession, digest: Any) -> str:
     """The standard encoding of a transaction in a block; no bytes where there is none, as in geth."""
     place = session.locate(params.hash32(digest, "argument 0"))
-    return "0x" if place is None else data(session.block(place[0]).transactions[place[1]].raw)
+    return "0x" if place is None else data(api.block(session, place[0])[0].transactions[place[1]].raw)

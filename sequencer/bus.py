@@ -22,8 +22,8 @@ The two ends share nothing else but the database, which ingest only reads, so th
 
 Codes of refused transactions are those of InvalidTransaction (tandem.evm.validation), and "already_known",
 "replacement_underpriced", "underpriced", "oversized", "pool_full", "sender_refused". An error answer's code is one of
-these, or "busy" (the engine's queue is full), "development" (a development method failed; the message says why), or
-"unknown_method".
+these, "busy" (the engine's queue is full), "development" (a development method failed; the message says why), or
+"method_not_found" or "invalid_params" (of a development method).
 
 The ends: `sequencer.bus_client.BusClient` (asyncio, the rpc process) and `sequencer.bus_server.BusServer` (a thread
 beside the engine). Amounts above 64 bits travel as 0x-hex strings.

@@ -170,7 +170,7 @@ class Dispatcher:
         try:
             return await self._api.ask(bus.DEVELOPMENT, [name, params])
         except bus.BusRefused as error:
-            if error.code == "unknown_method":
+            if error.code == "method_not_found":
                 raise method_not_found(name) from None
             if error.code == "invalid_params":
                 raise invalid_params(str(error)) from None

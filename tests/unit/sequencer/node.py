@@ -92,7 +92,7 @@ class SmallEngine:
                 elif method == "evm_fail":
                     request.refuse("development", f"no such snapshot {params[0]}")
                 else:
-                    request.refuse("unknown_method", method)
+                    request.refuse("method_not_found", method)
 
     def _take(self, items: list[Any]) -> list[Any]:
         answers: list[Any] = []

@@ -80,7 +80,7 @@ class LocalNet:
         command = [str(BIN / "anvil"), "--port", str(self.ports.l1), "--hardfork", "prague", "--silent"]
         command += ["--block-time", str(L1_BLOCK_TIME), "--mixed-mining", "--slots-in-an-epoch", "1"]
         self._start("l1", command)
-        self.children["l1"].wait_until(lambda: _answers(self.l1_url), START_TIMEOUT)
+        self.children["l1"].wait_until(lambda: answers(self.l1_url), START_TIMEOUT)
 
     def deploy(self, *arguments: str) -> None:
         """`ape run deploy` on the L1."""
@@ -97,7 +97,7 @@ class LocalNet:
         command = [sys.executable, "-m", "sequencer", "--deployment", str(self.deployment_path)]
         command += ["--data", str(self.folder / "sequencer"), "--l1", self.l1_url, "--port", str(self.ports.rpc)]
         self._start("sequencer", [*command, *arguments])
-        self.children["sequencer"].wait_until(lambda: _answers(self.l2_url), START_TIMEOUT)
+        self.children["sequencer"].wait_until(lambda: answers(self.l2_url), START_TIMEOUT)
 
     def start_challenger(self, *arguments: str) -> None:
         """Start the challenger in watch mode."""
@@ -142,7 +142,7 @@ class LocalNet:
         self.children[name] = Child(name, command, self.folder / "logs" / f"{name}.log", {"PYTHONPATH": str(ROOT)})
 
 
-def _answers(url: str) -> bool:
+def answers(url: str) -> bool:
     """Whether a JSON-RPC answers there."""
     body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_blockNumber", "params": []}).encode()
     request = urllib.request.Request(url, body, {"Content-Type": "application/json"})

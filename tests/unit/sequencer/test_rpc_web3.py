@@ -205,6 +205,24 @@ def test_a_trace_shows_calls_and_instructions(node: Node) -> None:
     assert node.call("debug_traceTransaction", transfer)["structLogs"] == []
 
 
+def test_a_prestate_is_what_the_transaction_found(node: Node) -> None:
+    address = deployed(node)
+    for count in (1, 2):
+        digest = node.send(ALICE, to=address, data="0x01")
+        number = int(node.call("eth_getTransactionReceipt", digest)["blockNumber"], 16)
+        found = node.call("debug_traceTransaction", digest, {"tracer": "prestateTracer"})
+        alice, contract = found[ALICE.address.lower()], found[address.lower()]
+        assert int(alice["balance"], 16) == node.web3.eth.get_balance(ALICE.address, number - 1)
+        assert contract["storage"] == {"0x" + "0" * 64: "0x" + str(count - 1).rjust(64, "0")}
+        options = {"tracer": "prestateTracer", "tracerConfig": {"diffMode": True}}
+        changed = node.call("debug_traceTransaction", digest, options)
+        after = changed["post"][address.lower()]
+        assert after == {"storage": {"0x" + "0" * 64: "0x" + str(count).rjust(64, "0")}}
+        assert changed["post"][ALICE.address.lower()]["nonce"] == alice["nonce"] + 1
+    call = {"from": ALICE.address, "to": address, "data": "0x01"}
+    assert address.lower() in node.call("debug_traceCall", call, "latest", {"tracer": "prestateTracer"})
+
+
 def test_an_access_list_names_what_is_touched(node: Node) -> None:
     address = deployed(node)
     made = node.call("eth_createAccessList", {"from": ALICE.address, "to": address, "data": "0x01"}, "latest")

@@ -7,13 +7,14 @@ from sequencer.rpc.api import Api
 from sequencer.rpc.encode import Json, data
 from sequencer.rpc.errors import SERVER_ERROR, RpcError, invalid_params
 from sequencer.rpc.methods.execution import block_overrides
+from sequencer.rpc.prestate import PrestateTracer
 from sequencer.rpc.registry import work
 from sequencer.rpc.tracers import CallTracer, StepTracer
 from tandem.chain.block import block_context
 from tandem.evm import simulate
 from tandem.evm.executor import BlockExecutor
-from tandem.evm.receipt import Receipt
 from tandem.store import ReadSession
+from tandem.transactions.transaction import Transaction
 
 
 class _Job:
@@ -24,17 +25,18 @@ class _Job:
             raise invalid_params("invalid tracer options: an object is expected")
         options = options or {}
         name = options.get("tracer")
-        self.tracer: CallTracer | StepTracer
+        self.tracer: CallTracer | StepTracer | PrestateTracer
         if not name:
             self.tracer = StepTracer(options, api.limits.trace_steps, api.limits.request_seconds)
         elif name == "callTracer":
             self.tracer = CallTracer(options.get("tracerConfig") or {}, api.limits.request_seconds)
+        elif name == "prestateTracer":
+            self.tracer = PrestateTracer(options.get("tracerConfig") or {})
         else:
-            raise RpcError(SERVER_ERROR, f"tracer {name} is not available; there are callTracer and the default one")
-
-    def result(self, receipt: Receipt, gas_limit: int, fallback: Json) -> Json:
-        """The trace as JSON. `fallback` describes a transaction that made no call at all."""
-        return self.tracer.result(receipt, gas_limit, fallback)
+            raise RpcError(
+                SERVER_ERROR,
+                f"tracer {name} is not available; there are callTracer, prestateTracer and the default one",
+            )
 
 
 @work("debug_traceTransaction")
@@ -74,25 +76,36 @@ def _traces(api: Api, session: ReadSession, number: int, jobs: dict[int, _Job]) 
     header = block.header
     context = block_context(api.parameters, parent, header.timestamp, header.origin, session.block_hash)
     executor = BlockExecutor(api.state(session, number - 1), context, api.rules)
+    shadow = BlockExecutor(api.state(session, number - 1), context, api.rules)
+    """One transaction behind: the state before the one that is traced."""
+    is_needed = any(isinstance(job.tracer, PrestateTracer) for job in jobs.values())
     results: list[Json] = []
     for index, transaction in enumerate(block.transactions):
         job = jobs.get(index)
         receipt = executor.apply(transaction, job.tracer if job else None)
-        if job is None:
-            continue
-        fallback = {
-            "type": "CREATE" if transaction.to is None else "CALL",
-            "from": data(transaction.sender),
-            "to": None if transaction.to is None else data(transaction.to),
-            "value": hex(transaction.value),
-            "input": data(transaction.data),
-        }
-        results.append(
-            {"txHash": data(transaction.hash), "result": job.result(receipt, transaction.gas_limit, fallback)}
-        )
-        if len(results) == len(jobs):
-            break
+        if job is not None:
+            if isinstance(job.tracer, PrestateTracer):
+                job.tracer.touch(transaction.sender, transaction.to, receipt.contract_address, header.coinbase)
+                result = job.tracer.result(shadow.state, executor.state)
+            else:
+                result = job.tracer.result(receipt, transaction.gas_limit, _message(transaction))
+            results.append({"txHash": data(transaction.hash), "result": result})
+            if len(results) == len(jobs):
+                break
+        if is_needed:
+            shadow.apply(transaction)
     return results
+
+
+def _message(message: Transaction | simulate.Call) -> Json:
+    """What callTracer shows of a transaction that made no call at all."""
+    return {
+        "type": "CREATE" if message.to is None else "CALL",
+        "from": data(message.sender),
+        "to": None if message.to is None else data(message.to),
+        "value": hex(message.value),
+        "input": data(message.data),
+    }
 
 
 @work("debug_traceCall")
@@ -105,12 +118,11 @@ def trace_call(api: Api, session: ReadSession, request: Any, block: Any = None, 
     replaced = params.state_overrides(options.get("stateOverrides"))
     number = api.need(session, spec)
     context = block_overrides(api.context(session, spec, number), options.get("blockOverrides"))
-    receipt = simulate.call(api.state(session, number), context, api.rules, wanted, replaced, job.tracer)
-    fallback = {
-        "type": "CREATE" if wanted.to is None else "CALL",
-        "from": data(wanted.sender),
-        "to": None if wanted.to is None else data(wanted.to),
-        "value": hex(wanted.value),
-        "input": data(wanted.data),
-    }
-    return job.result(receipt, wanted.gas_limit or api.limits.call_gas, fallback)
+    state = simulate.OverriddenState(api.state(session, number), replaced)
+    receipt = simulate.call(state, context, api.rules, wanted, None, job.tracer)
+    if isinstance(job.tracer, PrestateTracer):
+        if job.tracer.is_difference:
+            raise RpcError(SERVER_ERROR, "diffMode is only available for transactions: a call leaves no state behind")
+        job.tracer.touch(wanted.sender, wanted.to, context.coinbase)
+        return job.tracer.result(state, state)
+    return job.tracer.result(receipt, wanted.gas_limit or api.limits.call_gas, _message(wanted))

@@ -11,7 +11,6 @@ from sequencer.rpc.registry import read, work
 from tandem.chain.fees import next_base_fee
 from tandem.evm.receipt import Receipt
 from tandem.store import ReadSession
-from tandem.transactions.transaction import SignedTransaction
 
 LEAST_TIP = 1_000_000
 """Suggested when blocks have room: 0.001 gwei, as OP Stack's sequencers suggest."""
@@ -31,20 +30,20 @@ def suggested_tip(session: ReadSession) -> int:
         header = session.header(number)
         if header.gas_used < header.gas_limit * FULL:
             continue
-        tips = [paid - header.base_fee for paid in _prices(session, number, session.receipts(number))]
+        tips = _tips(session.receipts(number), header.base_fee)
         if tips:
-            lowest.append(min(tips))
+            lowest.append(tips[0][0])
     lowest.sort()
     return max(LEAST_TIP, lowest[len(lowest) // 2] if 2 * len(lowest) > TIP_BLOCKS // 2 else 0)
 
 
-def _prices(session: ReadSession, number: int, receipts: tuple[Receipt, ...]) -> list[int]:
-    transactions = session.block(number).transactions
-    return [
-        receipt.effective_gas_price
-        for transaction, receipt in zip(transactions, receipts, strict=True)
-        if isinstance(transaction, SignedTransaction)
-    ]
+def _tips(receipts: tuple[Receipt, ...], base: int) -> list[tuple[int, int]]:
+    """(tip, gas used) of a block's signed transactions, the lowest tip first. Deposits pay nothing, not even `base`."""
+    return sorted(
+        (receipt.effective_gas_price - base, receipt.gas_used)
+        for receipt in receipts
+        if receipt.effective_gas_price >= base
+    )
 
 
 @read("eth_gasPrice")
@@ -109,18 +108,12 @@ def _percentiles(value: Any) -> list[float]:
 
 
 def _rewards(session: ReadSession, number: int, base: int, ranks: list[float]) -> list[str]:
-    receipts = session.receipts(number)
-    transactions = session.block(number).transactions
-    paid = sorted(
-        (max(0, receipt.effective_gas_price - base), receipt.gas_used)
-        for transaction, receipt in zip(transactions, receipts, strict=True)
-        if isinstance(transaction, SignedTransaction)
-    )
+    paid = _tips(session.receipts(number), base)
     if not paid:
         return ["0x0"] * len(ranks)
     total = sum(gas for _, gas in paid)
     rewards = []
-    at, below = 0, int(paid[0][1])
+    at, below = 0, paid[0][1]
     for rank in ranks:
         while below < total * rank / 100 and at < len(paid) - 1:
             at += 1

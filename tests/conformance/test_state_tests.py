@@ -94,7 +94,7 @@ def test_case_that_takes_too_long_is_a_failure() -> None:
 
 def _verdict(fixture: dict[str, object], limit: float) -> str | None:
     from tests.conformance.cases import Case
-    from tests.conformance.state_tests import _reason
+    from tests.conformance.state_tests import reason
 
     post = fixture["post"]["Cancun"][0]  # type: ignore[index]
-    return _reason(Case("case", "Cancun", fixture, post), Options("Cancun", limit))
+    return reason(Case("case", "Cancun", fixture, post), Options("Cancun", limit))

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.evm.rules import CANCUN, ethereum
+from tandem.evm.tracing import Tracer
 from tandem.primitives.types import Gas, Wei
+from tests.conformance.cases import SilentTracer
 from tests.unit.evm.one_block import ALICE, BOB, CONTEXT, CONTRACT, RULES, OneBlock, push, transaction
 
 GAS = 200_000
@@ -49,10 +51,11 @@ def pieces(draw: st.DrawFn) -> bytes:
 @given(code=st.lists(pieces(), min_size=1, max_size=14).map(b"".join), data=st.binary(max_size=70))
 def test_random_programs_agree_with_py_evm(code: bytes, data: bytes) -> None:
     ours = _ours(code, data)
+    assert ours == _ours(code, data, SilentTracer())
     assert ours == _py_evm(code, data, {*range(131), *_words(code), *ours[-1]})
 
 
-def _ours(code: bytes, data: bytes) -> Result:
+def _ours(code: bytes, data: bytes, tracer: Tracer | None = None) -> Result:
     rules = ethereum(CANCUN, RULES.chain_id)
     block = OneBlock(rules, replace(CONTEXT, base_fee=Wei(0)))
     block.change(ALICE, balance=Wei(10**20), nonce=5)
@@ -60,7 +63,7 @@ def _ours(code: bytes, data: bytes) -> Result:
     block.state.slots[CONTRACT] = {1: 7}
     tx = transaction(CONTRACT, nonce=5, gas=GAS + INTRINSIC, data=data, max_fee=1)
     tx = replace(tx, max_fee=Wei(0), max_priority_fee=Wei(0), gas_limit=Gas(GAS + INTRINSIC + _data_gas(data)))
-    receipt = block.executor.apply(tx)
+    receipt = block.executor.apply(tx, tracer)
     slots = block.executor.finish().storage.get(CONTRACT, {})
     refunded = receipt.gas_used - INTRINSIC - _data_gas(data)
     logs: list[tuple[object, ...]] = [(log.address, log.topics, log.data) for log in receipt.logs]

@@ -4,6 +4,7 @@ Calls of a batch run one after the other; runs of eth_sendRawTransaction in it g
 """
 
 import asyncio
+import json
 import logging
 import time
 from collections.abc import Awaitable, Callable
@@ -210,7 +211,15 @@ def _id(message: Any) -> Any:
 
 
 def _success(name: Any, result: Any) -> bytes:
-    return PREFIX + orjson.dumps(name) + b',"result":' + orjson.dumps(result) + b"}"
+    return PREFIX + orjson.dumps(name) + b',"result":' + _encode(result) + b"}"
+
+
+def _encode(result: Any) -> bytes:
+    """orjson nests 254 deep, a trace of calls up to 1,024: those are left to the standard library."""
+    try:
+        return orjson.dumps(result)
+    except TypeError:
+        return json.dumps(result, separators=(",", ":")).encode()
 
 
 def _failure(name: Any, error: RpcError) -> bytes:

@@ -1,8 +1,10 @@
 """The whole way by web3.py: transfers, a contract with events and reverts, receipts, logs, prices."""
 
+import json
 from typing import Any
 
 import pytest
+import requests
 from web3 import Web3
 from web3.exceptions import ContractLogicError, TransactionNotFound, Web3RPCError
 
@@ -27,6 +29,10 @@ COUNTER = assembled(
     "7f6e6f0000000000000000000000000000000000000000000000000000000000006044526064"
     "6000fd"
 )
+
+
+def rpc(method: str, *params: Any) -> str:
+    return json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 
 
 def deployed(node: Node) -> str:
@@ -221,6 +227,17 @@ def test_a_prestate_is_what_the_transaction_found(node: Node) -> None:
         assert changed["post"][ALICE.address.lower()]["nonce"] == alice["nonce"] + 1
     call = {"from": ALICE.address, "to": address, "data": "0x01"}
     assert address.lower() in node.call("debug_traceCall", call, "latest", {"tracer": "prestateTracer"})
+
+
+def test_a_trace_may_nest_as_deep_as_calls_do(node: Node) -> None:
+    calls_itself = {
+        "stateOverrides": {BOB.address: {"code": "0x6000600060006000600030" + "5af100"}},
+        "tracer": "callTracer",
+    }
+    answer = requests.post(
+        node.url, data=rpc("debug_traceCall", {"to": BOB.address}, "latest", calls_itself), timeout=20
+    )
+    assert answer.text.count('"calls":') > 254
 
 
 def test_an_access_list_names_what_is_touched(node: Node) -> None:

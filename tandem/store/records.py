@@ -51,17 +51,25 @@ class BatchRecord:
     last_block: int
 
 
-def encode_body(transactions: tuple[Transaction, ...], supply: int, burnt: int) -> bytes:
-    """A block's transactions and money."""
-    listed = [(item.raw, item.sender) for item in transactions]
-    return _pack((listed, _word(supply), _word(burnt)))
+def encode_body(transactions: tuple[Transaction, ...]) -> bytes:
+    """A block's transactions."""
+    return _pack([(item.raw, item.sender) for item in transactions])
 
 
-def decode_body(header: Header, data: bytes) -> BlockRecord:
+def decode_body(data: bytes) -> tuple[Transaction, ...]:
     """The inverse of `encode_body`."""
-    listed, supply, burnt = msgpack.unpackb(data)
-    transactions = tuple(decode_stored(raw, Address(sender)) for raw, sender in listed)
-    return BlockRecord(header, transactions, Wei(_number(supply)), Wei(_number(burnt)))
+    return tuple(decode_stored(raw, Address(sender)) for raw, sender in msgpack.unpackb(data))
+
+
+def encode_money(supply: int, burnt: int) -> bytes:
+    """The money there is after a block."""
+    return _pack((_word(supply), _word(burnt)))
+
+
+def decode_money(data: bytes) -> tuple[Wei, Wei]:
+    """(supply, burnt), wei."""
+    supply, burnt = msgpack.unpackb(data)
+    return Wei(_number(supply)), Wei(_number(burnt))
 
 
 def encode_receipts(receipts: tuple[Receipt, ...]) -> bytes:

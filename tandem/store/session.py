@@ -4,7 +4,8 @@ Tables (numbers are 8 bytes, big-endian):
     preimages, accounts, slots      the state (tandem.state.tables)
     headers      block number -> header
     numbers      block hash -> block number
-    bodies       block number -> transactions, supply, burnt
+    bodies       block number -> transactions
+    money        block number -> supply, burnt
     receipts     block number -> receipts
     locations    transaction hash -> block number ‖ index
     messages     message index -> message           batches   batch index -> batch
@@ -18,7 +19,7 @@ from tandem.chain.block import Block
 from tandem.chain.header import Header
 from tandem.errors import StateMissing
 from tandem.evm.receipt import Receipt
-from tandem.primitives.types import Hash
+from tandem.primitives.types import Hash, Wei
 from tandem.state.database import HistoricalState, StateDatabase
 from tandem.state.tables import StateTables
 from tandem.store import records
@@ -31,6 +32,7 @@ TABLES = (
     "headers",
     "numbers",
     "bodies",
+    "money",
     "receipts",
     "locations",
     "messages",
@@ -113,7 +115,14 @@ class ReadSession:
         header = self.header(number)
         body = self._table["bodies"].get(_key(number))
         assert body is not None, "a header is stored with its body"
-        return records.decode_body(header, body)
+        return BlockRecord(header, records.decode_body(body), *self.money(number))
+
+    def money(self, number: int) -> tuple[Wei, Wei]:
+        """(supply, burnt) after block `number`, wei."""
+        data = self._table["money"].get(_key(number))
+        if data is None:
+            raise StateMissing(f"block {number} is not in this store")
+        return records.decode_money(data)
 
     def receipts(self, number: int) -> tuple[Receipt, ...]:
         """The receipts of block `number`, in order."""
@@ -200,17 +209,18 @@ class WriteSession(ReadSession):
     def put_genesis(self, header: Header, supply: int) -> None:
         """The first block; its state is in the state tables already."""
         self._put_header(header)
-        self._table["bodies"].put(_key(0), records.encode_body((), supply, 0))
+        self._table["bodies"].put(_key(0), records.encode_body(()))
+        self._table["money"].put(_key(0), records.encode_money(supply, 0))
         self._table["receipts"].put(_key(0), records.encode_receipts(()))
 
     def put_block(self, block: Block) -> None:
         """A block on top of the head."""
         number = block.header.number
         key = _key(number)
-        parent = self.block(number - 1)
+        supply, burnt = self.money(number - 1)
         self._put_header(block.header)
-        body = records.encode_body(block.transactions, parent.supply + block.supply_growth, parent.burnt + block.burnt)
-        self._table["bodies"].put(key, body)
+        self._table["bodies"].put(key, records.encode_body(block.transactions))
+        self._table["money"].put(key, records.encode_money(supply + block.supply_growth, burnt + block.burnt))
         self._table["receipts"].put(key, records.encode_receipts(block.receipts))
         for index, transaction in enumerate(block.transactions):
             self._table["locations"].put(transaction.hash, key + _key(index))
@@ -225,7 +235,7 @@ class WriteSession(ReadSession):
             for transaction in block.transactions:
                 self._table["locations"].delete(transaction.hash)
             self._table["numbers"].delete(block.header.hash)
-            for name in ("headers", "bodies", "receipts"):
+            for name in ("headers", "bodies", "money", "receipts"):
                 self._table[name].delete(key)
         return dropped
 

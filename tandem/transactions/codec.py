@@ -60,24 +60,7 @@ class UnsignedTransaction:
             v += 27 if self.chain_id is None else 35 + 2 * self.chain_id
         body = rlp.encode([*self._fields(), rlp.encode_int(v), rlp.encode_int(r), rlp.encode_int(s)])
         raw = body if self.type == LEGACY else bytes([self.type]) + body
-        return SignedTransaction(
-            type=self.type,
-            chain_id=self.chain_id,
-            nonce=self.nonce,
-            max_priority_fee=self.max_priority_fee,
-            max_fee=self.max_fee,
-            gas_limit=self.gas_limit,
-            to=self.to,
-            value=self.value,
-            data=self.data,
-            access_list=self.access_list,
-            y_parity=y_parity,
-            r=r,
-            s=s,
-            raw=raw,
-            hash=keccak(raw),
-            sender=sender,
-        )
+        return _assemble(self, y_parity, r, s, raw, sender)
 
     def _fields(self) -> list[rlp.Item]:
         """The fields before the signature, in the order of the type's EIP."""
@@ -101,11 +84,26 @@ def decode_signed(raw: bytes) -> SignedTransaction:
     """The transaction of type 0, 1 or 2 that `raw` encodes. EncodingError says what is wrong with it."""
     if not raw:
         raise EncodingError("transaction: no bytes")
-    if raw[0] >= 0xC0:
-        return _decode_legacy(rlp.decode(raw))
-    if raw[0] in (ACCESS_LIST, DYNAMIC_FEE):
-        return _decode_typed(raw[0], rlp.decode(raw[1:]))
-    raise EncodingError(f"transaction: type {raw[0]:#04x} is not supported")
+    kind = LEGACY if raw[0] >= 0xC0 else raw[0]
+    if kind not in (LEGACY, ACCESS_LIST, DYNAMIC_FEE):
+        raise EncodingError(f"transaction: type {raw[0]:#04x} is not supported")
+    body = raw if kind == LEGACY else raw[1:]
+    fields = rlp.decode(body)
+    unsigned, y_parity, r, s = _parts(kind, fields)
+    sender = recover(_signed_digest(kind, unsigned.chain_id, body, fields), y_parity, r, s)
+    return _assemble(unsigned, y_parity, r, s, raw, sender)
+
+
+def _signed_digest(kind: int, chain_id: int | None, body: bytes, fields: rlp.Decoded) -> Hash:
+    """What the sender signed: the encoding is canonical, so it is cut out of `body` instead of made again."""
+    assert isinstance(fields, list)
+    signature = sum(rlp.encoded_size(item) for item in fields[-3:] if isinstance(item, bytes))
+    signed = rlp.list_payload(body)[:-signature]
+    if kind != LEGACY:
+        return keccak(bytes([kind]) + rlp.list_header(len(signed)) + signed)
+    if chain_id is not None:
+        signed += rlp.encode(rlp.encode_int(chain_id)) + b"\x80\x80"
+    return keccak(rlp.list_header(len(signed)) + signed)
 
 
 def deposit_transaction(
@@ -129,7 +127,9 @@ def deposit_transaction(
 def decode_stored(raw: bytes, sender: Address) -> Transaction:
     """A transaction from our own store, where its sender stands beside it: nothing is recovered again."""
     if raw[0] != DEPOSIT:
-        return _from_raw(raw, sender)
+        kind = LEGACY if raw[0] >= 0xC0 else raw[0]
+        unsigned, y_parity, r, s = _parts(kind, rlp.decode(raw if kind == LEGACY else raw[1:]))
+        return _assemble(unsigned, y_parity, r, s, raw, sender)
     fields = rlp.decode(raw[1:])
     assert isinstance(fields, list)
     source, origin, to, mint, value, gas, _, data = fields
@@ -147,21 +147,8 @@ def decode_stored(raw: bytes, sender: Address) -> Transaction:
     )
 
 
-def _from_raw(raw: bytes, sender: Address) -> SignedTransaction:
-    raw_type = LEGACY if raw[0] >= 0xC0 else raw[0]
-    fields = rlp.decode(raw if raw_type == LEGACY else raw[1:])
-    unsigned, y_parity, r, s = (_legacy_parts if raw_type == LEGACY else _typed_parts)(raw_type, fields)
-    return _assemble(unsigned, y_parity, r, s, raw, sender)
-
-
-def _decode_legacy(fields: rlp.Decoded) -> SignedTransaction:
-    unsigned, y_parity, r, s = _legacy_parts(LEGACY, fields)
-    return unsigned.with_signature(y_parity, r, s)
-
-
-def _decode_typed(kind: int, fields: rlp.Decoded) -> SignedTransaction:
-    unsigned, y_parity, r, s = _typed_parts(kind, fields)
-    return unsigned.with_signature(y_parity, r, s)
+def _parts(kind: int, fields: rlp.Decoded) -> tuple[UnsignedTransaction, int, int, int]:
+    return _legacy_parts(kind, fields) if kind == LEGACY else _typed_parts(kind, fields)
 
 
 def _legacy_parts(kind: int, fields: rlp.Decoded) -> tuple[UnsignedTransaction, int, int, int]:

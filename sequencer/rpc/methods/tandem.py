@@ -161,11 +161,11 @@ def account_json(account: Account) -> Json:
 
 
 @read("tandem_supply")
-def supply(api: Api, session: ReadSession, block: Any = None) -> Json:
+def money(api: Api, session: ReadSession, block: Any = None) -> Json:
     """The wei that exist on L2 after a block, and those that SELFDESTRUCT has destroyed since genesis.
 
     The bridge on L1 holds supply + burnt, plus deposits that are still on their way, less what the message passer
     holds for withdrawals that were finalised.
     """
-    record = session.block(api.need(session, params.block(block)))
-    return {"supply": hex(record.supply), "burnt": hex(record.burnt)}
+    supply, burnt = session.money(api.need(session, params.block(block)))
+    return {"supply": hex(supply), "burnt": hex(burnt)}

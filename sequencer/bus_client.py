@@ -22,20 +22,18 @@ EventHandler = Callable[[str, Any], None]
 
 
 class BusClient:
-    """One connection to the engine. `on_event(event, body)` and `on_connected()` are called in the event loop."""
+    """One connection to the engine. `on_event(event, body)` is called in the event loop."""
 
     def __init__(
         self,
         path: Path,
         *,
         on_event: EventHandler | None = None,
-        on_connected: Callable[[], None] | None = None,
         limit: int = 4096,
         timeout: float = 10.0,
     ) -> None:
         self._path = path
         self.on_event = on_event
-        self.on_connected = on_connected
         self._limit = limit
         self._timeout = timeout
         self._ids = itertools.count(1)
@@ -104,8 +102,6 @@ class BusClient:
             delay = FIRST_RETRY
             self._writer = writer
             self._connected.set()
-            if self.on_connected is not None:
-                self.on_connected()
             try:
                 await self._read(reader)
             except (OSError, asyncio.IncompleteReadError, ValueError):

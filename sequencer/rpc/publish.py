@@ -22,6 +22,8 @@ from tandem.primitives.types import Hash
 
 REMEMBERED_BLOCKS = 256
 """How deep a re-org is told exactly; a deeper one is told from here on."""
+BLOCKS_AT_ONCE = 64
+"""After so many the event loop gets its turn."""
 POLL_SECONDS = 1.0
 """Between looks at the store when no event comes."""
 
@@ -87,30 +89,32 @@ class Publisher:
                 pass
             self._wake.clear()
             try:
-                self.advance()
+                while self.advance():
+                    await asyncio.sleep(0)
             except Exception:
                 log.exception("the head could not be followed")
 
-    def advance(self) -> None:
-        """Tell what changed since the last look."""
+    def advance(self) -> bool:
+        """Tell what changed since the last look, at most BLOCKS_AT_ONCE blocks of it. Whether there is more."""
         seen = self._seen
         with self._api.store.read() as session:
             head = session.head()
             if seen and seen[-1].hash == head.hash:
-                return
+                return False
             self._api.submitter.on_head(head)
             removed: list[_Seen] = []
             while seen and (seen[-1].number > head.number or session.block_hash(seen[-1].number) != seen[-1].hash):
                 removed.append(seen.pop())
             if not seen and not removed:
                 seen.append(_Seen(head.number, head.hash, ()))
-                return
+                return False
             if removed:
                 self._tell_removed(removed)
             first = seen[-1].number + 1 if seen else removed[-1].number
             wants_logs = self._api.filters.has_logs or any(self._of("logs"))
             wants_heads = list(self._of("newHeads"))
-            for number in range(first, head.number + 1):
+            last = min(head.number, first + BLOCKS_AT_ONCE - 1)
+            for number in range(first, last + 1):
                 header = session.header(number)
                 logs: tuple[PlacedLog, ...] = ()
                 if wants_logs and header.gas_used:
@@ -122,6 +126,7 @@ class Publisher:
                     for item in wants_heads:
                         item.send(_notification(item.name, body))
                 self._tell_logs(logs, removed=False)
+            return last < head.number
 
     def _of(self, kind: str) -> list[Subscription]:
         return [item for item in self._subscriptions.values() if item.kind == kind]

@@ -70,10 +70,12 @@ def run_part(part: Part, options: Options) -> list[Verdict]:
     except MALFORMED as error:
         reason = f"malformed fixture: {type(error).__name__}: {error}"
         return [] if part.first else [Verdict(path, path.stem, reason)]
-    return [Verdict(path, case.name, reason(case, options)) for case in cases if options.match in case.name]
+    return [Verdict(path, case.name, judge(case, options)) for case in cases if options.match in case.name]
 
 
-def reason(case: Case, options: Options) -> str | None:
+def judge(case: Case, options: Options) -> str | None:
+    """Why the case fails; None where it passes."""
+
     def ring(_signal: int, _frame: FrameType | None) -> None:
         raise TimeUp
 

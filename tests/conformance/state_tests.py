@@ -134,7 +134,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command. Returns its exit code."""
     parser = argparse.ArgumentParser(prog="state_tests", description="Run official Ethereum state tests.")
     parser.add_argument("directory", type=Path, help="a folder of fixtures, or one file")
-    parser.add_argument("--fork", default="Cancun", choices=sorted(FORKS), help="whose entries to run")
+    parser.add_argument(
+        "--fork", default="Cancun", type=str.capitalize, choices=sorted(FORKS), help="whose entries to run"
+    )
     parser.add_argument("--jobs", type=int, default=os.cpu_count() or 1, help="processes")
     parser.add_argument("--limit", type=float, default=CASE_LIMIT, help="seconds a case may take")
     parser.add_argument("--match", default="", help="only cases whose name has this in it")

@@ -22,8 +22,8 @@ HOW_TO_GET = (
     f"no state tests in {VECTORS}: clone https://github.com/ethereum/tests (GeneralStateTests), or unpack fixtures of "
     "https://github.com/ethereum/execution-spec-tests/releases (state_tests), into $TANDEM_VECTORS/state"
 )
-SAMPLE = 8
-"""Every eighth file of each folder, chosen by a hash of its name, so that the sample stays when files come or go."""
+SAMPLE = 4
+"""Every fourth file of each folder, chosen by a hash of its name, so that the sample stays when files come or go."""
 SLOW = ("vmPerformance", "stTimeConsuming", "stQuadraticComplexityTest", "stZeroKnowledge", "Blake2f", "eip2537")
 LIMIT = 60.0
 

@@ -137,7 +137,8 @@ def from_fields(fields: dict[str, Any], indexes: dict[str, int], chain_id: int) 
 
 def number(text: str, bits: int = 256) -> int:
     """A quantity of a fixture. EncodingError where it does not fit: such cases expect to be refused."""
-    value = int(text.removeprefix("0x:bigint "), 16 if "0x" in text else 10)
+    digits = text.removeprefix("0x:bigint ")
+    value = 0 if digits in ("", "0x") else int(digits, 16 if "0x" in text else 10)
     if value >> bits:
         raise EncodingError(f"{text} does not fit in {bits} bits")
     return value

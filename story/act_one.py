@@ -8,6 +8,8 @@ from web3.logs import DISCARD
 
 from story.stage import ETHER, ROOT, DemoFailed, Stage
 from story.withdrawal import assertion_after, finalize
+from tandem.batch.packed import unpack
+from tandem.batch.payload import decode_batch
 from tandem.chain.spec import MESSAGE_PASSER, TOKEN_FACTORY
 from tandem.l1.contracts import abi, checksum
 
@@ -39,8 +41,10 @@ class _ActOne:
         self.stage = stage
         self.factory = stage.predeploy("TokenFactory", TOKEN_FACTORY)
         self.passer = stage.predeploy("MessagePasser", MESSAGE_PASSER)
-        self.rows: list[tuple[str, int, int]] = []
-        """(what, L2 gas, gas of the same on L1)."""
+        self.rows: list[tuple[str, bytes, int]] = []
+        """(what, its hash on L2, gas of the same on L1)."""
+        self.l1_gas: dict[bytes, float] = {}
+        """L2 transaction -> its share of its batch's gas on L1, by its packed size."""
 
     def deposit_ether(self) -> None:
         """ETH from L1 to L2."""
@@ -86,11 +90,11 @@ class _ActOne:
         stage.step(f"Transfers on L2, {TRANSFERS} of them in a burst")
         one = stage.l2.send(stage.alice, {"to": stage.bob.address, "value": ETHER, "gas": 100_000})
         stage.show("alice pays bob 1 ETH", stage.l2, one)
-        self.rows.append(("ETH transfer", one.gas, L1_TRANSFER_GAS))
+        self.rows.append(("ETH transfer", one.hash, L1_TRANSFER_GAS))
         token = stage.l2.call(stage.alice, self.token.functions.transfer(stage.bob.address, ETHER))
         stage.show("alice pays bob 1 token", stage.l2, token)
         on_l1 = stage.l1.call(stage.alice, self.l1_token.functions.transfer(stage.bob.address, ETHER))
-        self.rows.append(("ERC-20 transfer", token.gas, on_l1.gas))
+        self.rows.append(("ERC-20 transfer", token.hash, on_l1.gas))
         nonce = stage.l2.web3.eth.get_transaction_count(stage.alice.address)
         start = time.perf_counter()
         for index in range(TRANSFERS):
@@ -124,7 +128,7 @@ class _ActOne:
         )
         sent = stage.l2.call(stage.bob, swap, ETHER)
         stage.show("bob swaps 1 ETH", stage.l2, sent)
-        self.rows.append(("Uniswap V2 swap", sent.gas, sent.gas))
+        self.rows.append(("Uniswap V2 swap", sent.hash, sent.gas))
         got = self.token.functions.balanceOf(stage.bob.address).call() - before
         if not got:
             raise DemoFailed("the swap gave nothing")
@@ -137,25 +141,30 @@ class _ActOne:
         head = stage.l2.web3.eth.block_number
         stage.wait("every block is in a batch", lambda: stage.l2.web3.eth.get_block("safe")["number"] >= head)
         rows = []
-        self.batch_gas = self.batch_bytes = self.batch_transactions = 0
+        self.batch_bytes = self.batch_transactions = 0
         for index in range(int(stage.sync_status()["batches"], 16)):
-            batch = stage.l2.web3.provider.make_request("tandem_getBatch", [hex(index)])["result"]  # type: ignore[arg-type]
+            batch = stage.request("tandem_getBatch", hex(index), True)
             gas = stage.l1.web3.eth.get_transaction_receipt(batch["l1"]["transactionHash"])["gasUsed"]
-            first, last = int(batch["firstBlock"], 16), int(batch["lastBlock"], 16)
-            count = sum(stage.l2.web3.eth.get_block_transaction_count(number) for number in range(first, last + 1))
+            count = self._share(bytes.fromhex(batch["data"][2:]), gas)
             size = int(batch["size"], 16)
-            self.batch_gas += gas
             self.batch_bytes += size
             self.batch_transactions += count
-            rows.append(
-                (str(index), f"{first}..{last}", str(count), f"{size:,}", f"{gas:,}", f"{gas / max(count, 1):,.0f}")
-            )
+            blocks = f"{int(batch['firstBlock'], 16)}..{int(batch['lastBlock'], 16)}"
+            rows.append((str(index), blocks, str(count), f"{size:,}", f"{gas:,}", f"{gas / max(count, 1):,.0f}"))
         stage.table("Batches", ("batch", "blocks", "transactions", "bytes", "L1 gas", "gas each"), rows)
         challenger = stage.wait("the challenger has derived them", lambda: self._challenger_at(head))
         own = stage.l2.web3.eth.get_block(challenger["head"])["hash"].to_0x_hex()
         if challenger["head_hash"] != own:
             raise DemoFailed("the challenger derived another chain")
         stage.tell(f"the challenger derived block {challenger['head']} from L1 alone, with the same hash {own[:18]}…")
+
+    def _share(self, data: bytes, gas: int) -> int:
+        """Share a batch's gas among its transactions by their packed size. Returns how many there are."""
+        packed = [item for block in decode_batch(data) for item in block.transactions]
+        total = sum(len(item) for item in packed)
+        for item in packed:
+            self.l1_gas[unpack(item, self.stage.l2.chain_id).hash] = gas * len(item) / total
+        return len(packed)
 
     def _challenger_at(self, number: int) -> dict[str, Any] | None:
         status = self.stage.net.challenger_status()
@@ -228,11 +237,13 @@ class _ActOne:
         stage.step("What it came to")
         head = stage.l2.web3.eth.block_number
         stage.wait("L1 has every block", lambda: stage.l2.web3.eth.get_block("safe")["number"] >= head)
-        each = self.batch_gas / self.batch_transactions
         stage.table(
-            "L1 gas of an L2 transaction, beside the same on L1",
-            ("transaction", "L1 gas, via L2", "L1 gas, on L1", "saved"),
-            [(what, f"{each:,.0f}", f"{on_l1:,}", f"{on_l1 / each:,.0f} x") for what, _, on_l1 in self.rows],
+            "L1 gas of an L2 transaction (its share of its batch), beside the same on L1",
+            ("transaction", "L1 gas, via L2", "L1 gas, on L1", "ratio"),
+            [
+                (what, f"{self.l1_gas[digest]:,.0f}", f"{on_l1:,}", f"{on_l1 / self.l1_gas[digest]:,.1f} x")
+                for what, digest, on_l1 in self.rows
+            ],
         )
         stage.tell(f"{self.batch_bytes / self.batch_transactions:.0f} bytes on L1 a transaction, signatures included")
         status = stage.sync_status()
@@ -264,7 +275,6 @@ def _settle(stage: Stage) -> tuple[int, int]:
     """(escrow on L1, supply on L2) in wei. All withdrawals of the story are finalised: what the message passer holds is
     what has left L2."""
     escrow = stage.l1.web3.eth.get_balance(stage.contracts.bridge.address)
-    answer = stage.l2.web3.provider.make_request("tandem_supply", [])  # type: ignore[arg-type]
-    total = int(answer["result"]["supply"], 16)
+    total = int(stage.request("tandem_supply")["supply"], 16)
     left = stage.l2.web3.eth.get_balance(checksum(MESSAGE_PASSER))
     return escrow, total - left

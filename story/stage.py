@@ -40,6 +40,11 @@ class Sent:
         """Gas used."""
         return int(self.receipt["gasUsed"])
 
+    @property
+    def hash(self) -> bytes:
+        """The transaction's hash."""
+        return bytes(self.receipt["transactionHash"])
+
 
 class Layer:
     """One chain seen by the people of the story."""
@@ -157,10 +162,16 @@ class Stage:
         self.l1.web3.provider.make_request("evm_increaseTime", [seconds])  # type: ignore[arg-type]
         self.l1.web3.provider.make_request("evm_mine", [])  # type: ignore[arg-type]
 
+    def request(self, method: str, *params: Any) -> Any:
+        """A raw request to L2. DemoFailed where it answers with an error."""
+        answer = self.l2.web3.provider.make_request(method, list(params))  # type: ignore[arg-type]
+        if "error" in answer:
+            raise DemoFailed(f"{method}: {answer['error']['message']}")
+        return answer["result"]
+
     def sync_status(self) -> dict[str, Any]:
         """tandem_syncStatus of the sequencer."""
-        answer = self.l2.web3.provider.make_request("tandem_syncStatus", [])  # type: ignore[arg-type]
-        status: dict[str, Any] = answer["result"]
+        status: dict[str, Any] = self.request("tandem_syncStatus")
         return status
 
     def table(self, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:

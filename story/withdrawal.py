@@ -24,10 +24,7 @@ def assertion_after(stage: Stage, number: int) -> Assertion | None:
     events = stage.contracts.rollup.events.AssertionCreated()
     for log in events.get_logs(from_block=stage.deployment.l1.start_block):
         args = log["args"]
-        block = stage.l2.web3.provider.make_request(
-            "eth_getBlockByHash",  # type: ignore[arg-type]
-            ["0x" + args["state"]["blockHash"].hex(), False],
-        )["result"]
+        block = stage.request("eth_getBlockByHash", "0x" + args["state"]["blockHash"].hex(), False)
         if block is not None and int(block["number"], 16) >= number:
             return Assertion(_opening(args), int(block["number"], 16))
     return None
@@ -45,11 +42,8 @@ def finalize(stage: Stage, assertion: Assertion, passed: Any) -> Sent:
     )
     if withdrawal.hash() != passed["withdrawalHash"]:
         raise DemoFailed("the withdrawal's hash differs between L2 and here")
-    answer = stage.l2.web3.provider.make_request(
-        "tandem_getWithdrawalProof",  # type: ignore[arg-type]
-        ["0x" + withdrawal.hash().hex(), hex(assertion.number)],
-    )
-    shown = answer["result"]["storageProof"]
+    answer = stage.request("tandem_getWithdrawalProof", "0x" + withdrawal.hash().hex(), hex(assertion.number))
+    shown = answer["storageProof"]
     proof = Proof(
         int(shown["bitmap"], 16),
         tuple(Hash(bytes.fromhex(item[2:])) for item in shown["siblings"]),

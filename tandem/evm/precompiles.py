@@ -8,7 +8,7 @@ from functools import lru_cache
 from hashlib import sha256
 from typing import Any
 
-import ckzg  # type: ignore[import-not-found]
+import ckzg
 from coincurve import PublicKey
 from Crypto.Hash import RIPEMD160
 from eth.precompiles.point_evaluation import TRUSTED_SETUP_PATH
@@ -16,6 +16,7 @@ from eth.vm.forks.berlin.computation import _compute_modexp_gas_fee_eip_2565 as 
 from eth.vm.forks.cancun.computation import CANCUN_PRECOMPILES
 from eth.vm.forks.prague.computation import PRAGUE_PRECOMPILES
 
+from tandem.evm.bn254 import ec_add, ec_mul, ec_pairing
 from tandem.evm.frame import Frame
 from tandem.evm.outcome import PrecompileFailure
 from tandem.evm.rules import Fork, PrecompileCaps
@@ -114,6 +115,7 @@ def precompiles(fork: Fork, caps: PrecompileCaps | None) -> dict[bytes, Precompi
     table[at(1)] = ecrecover
     table[at(3)] = ripemd160
     table[at(5)] = modexp
+    table[at(6)], table[at(7)], table[at(8)] = ec_add, ec_mul, ec_pairing
     table[at(10)] = point_evaluation
     if caps is None:
         return table

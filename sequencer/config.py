@@ -78,7 +78,7 @@ class Settings(Section):
 
 
 def load_settings(path: Path | None, overrides: dict[str, Any]) -> Settings:
-    """Settings from the file, if there is one, with `overrides` ("rpc.port": 1) on top; ConfigError where they are wrong."""
+    """Settings from the file, if any, with `overrides` ("rpc.port": 1) on top; ConfigError where they are wrong."""
     content: dict[str, Any] = {}
     if path is not None:
         try:

@@ -42,6 +42,8 @@ class Builder:
         self._pool = pool
         self._refuse = refuse
         self._max_build_time = max_build_time
+        self.was_full = False
+        """Whether the last block ended because no more fitted, not because nothing waited."""
         self._log = structlog.get_logger("builder")
 
     def build(self, now: int, *, limit: int | None = None, empty: bool = False) -> Block | None:
@@ -100,12 +102,14 @@ class Builder:
         deadline = time.monotonic() + self._max_build_time
         left = MAX_ITEMS - 1 if limit is None else limit
         size = 0
+        self.was_full = False
         selection = self._pool.best(builder.base_fee)
         while left and builder.gas_left >= MIN_GAS and time.monotonic() < deadline:
             transaction = selection.pop()
             if transaction is None:
                 break
             if size + len(transaction.raw) > MAX_BLOCK_BYTES or transaction.gas_limit > builder.gas_left:
+                self.was_full = True
                 selection.skip_sender(transaction.sender)
                 continue
             try:

@@ -234,9 +234,9 @@ class Engine:
         if self._builder is None or time.monotonic() < self._next_block:
             return
         if self._block_time:
-            now = time.monotonic()
-            self._next_block = max(self._next_block + self._block_time, now)
-            self._build()
+            self._next_block = max(self._next_block + self._block_time, time.monotonic())
+            if self._build() and self._builder.was_full:
+                self._next_block = time.monotonic()  # a block's worth waits already: the block time is for quiet times
         else:
             while self._build(limit=1):
                 pass

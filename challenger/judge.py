@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
+from tandem.errors import TandemError
 from tandem.l1.contracts import L1
 from tandem.node.claims import genesis_opening, right_child
 from tandem.primitives.types import Hash
@@ -80,7 +81,9 @@ class Judge:
                 opening, opening.id(), log["args"]["asserter"], log["blockNumber"], Verdict.OPEN, False
             )
         for log in events.AssertionConfirmed().get_logs(from_block=first, to_block=last):
-            judged = self.assertions[Hash(log["args"]["id"])]
+            judged = self.assertions.get(Hash(log["args"]["id"]))
+            if judged is None:
+                raise TandemError("an assertion is confirmed whose creation L1's RPC did not show: reading again")
             self.assertions[judged.id] = _with(judged, judged.verdict, True)
 
     def _judge(self, session: ReadSession) -> list[Alarm]:
@@ -101,6 +104,8 @@ class Judge:
             return parent.verdict
         if opening.state.batches > session.batch_count():
             return Verdict.OPEN
+        if session.batch(opening.state.batches - 1).queued.accumulator != opening.inbox_acc:
+            return Verdict.OPEN  # L1 is re-organising: it speaks of other batches than the store holds
         right = right_child(session, parent.id, parent.opening.state.batches, opening.state.batches)
         return Verdict.RIGHT if right == opening else Verdict.WRONG
 

@@ -11,7 +11,7 @@ from tandem.chain.spec import Deployment
 from tandem.errors import TandemError
 from tandem.l1.contracts import L1
 from tandem.l1.inbox_reader import InboxReader
-from tandem.node.follower import Follower
+from tandem.node.follower import Follower, InboxMismatch, rewind
 from tandem.node.inbox_sync import L1_ERRORS
 from tandem.store import ChainStore
 
@@ -82,9 +82,14 @@ class Watcher:
         speed = self._snapshot.blocks_per_second
         if update is not None:
             start = time.perf_counter()
-            with self._store.write() as writer:
-                applied = self._follower.apply(writer, update)
-                head = writer.head()
+            try:
+                with self._store.write() as writer:
+                    applied = self._follower.apply(writer, update)
+                    head = writer.head()
+            except InboxMismatch:
+                with self._store.write() as writer:
+                    rewind(writer, self._l1.addresses.start_block)
+                raise
             if applied.executed:
                 speed = applied.executed / (time.perf_counter() - start)
                 self._log.info("derived", blocks=applied.executed, head=head.number, hash=head.hash.hex())

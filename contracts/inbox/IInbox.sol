@@ -27,8 +27,8 @@ interface IInbox {
 
     /// @notice A batch was queued. Data in calldata is that of the transaction that emits this.
     /// @param index Its index, from 0.
-    /// @param location Where its data is: 0 none (forced), 1 calldata, 2 blob.
-    /// @param dataHash keccak of the data, or the blob's versioned hash; zero for a forced batch.
+    /// @param location Where its data is: 0 none (forced), 1 calldata.
+    /// @param dataHash keccak of the data; zero for a forced batch.
     /// @param messagesConsumed Messages consumed from genesis to the end of this batch.
     /// @param acc The accumulator after it, batchAcc(index + 1).
     event BatchAppended(
@@ -56,8 +56,6 @@ interface IInbox {
     error BatchTooLarge(uint256 maximum);
     /// @notice Thrown when a batch's calldata is not ABI-encoded in the one usual way, which nodes rely on.
     error NonCanonicalCalldata();
-    /// @notice Thrown when the transaction carries no blob.
-    error NoBlob();
     /// @notice Thrown when a batch would give messages back.
     error MessagesFall(uint64 consumed);
     /// @notice Thrown when a batch would consume messages that are not queued.
@@ -102,9 +100,6 @@ interface IInbox {
     /// @param data The batch (protocol reference, section 5). Not judged here: what cannot be decoded is an empty batch.
     /// @param messagesConsumed Messages consumed from genesis to the end of this batch.
     function submitBatch(bytes calldata data, uint64 messagesConsumed) external;
-
-    /// @notice Queues a batch whose data is the transaction's first blob. Only the sequencer, as above.
-    function submitBlobBatch(uint64 messagesConsumed) external;
 
     /// @notice Queues a batch without data that consumes every message older than the delay (up to the cap). Anyone.
     function forceInclude() external;

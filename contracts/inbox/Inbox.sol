@@ -98,14 +98,6 @@ contract Inbox is IInbox {
     }
 
     /// @inheritdoc IInbox
-    function submitBlobBatch(uint64 consumed) external {
-        _onlySequencer();
-        bytes32 versionedHash = blobhash(0);
-        if (versionedHash == 0) revert NoBlob();
-        _submit(BatchLocation.Blob, versionedHash, consumed);
-    }
-
-    /// @inheritdoc IInbox
     function forceInclude() external {
         Counters memory counters = _counters;
         uint64 low = counters.consumed;

@@ -34,8 +34,7 @@ struct Message {
 /// @notice Where a batch's data is.
 enum BatchLocation {
     None, // a forced batch has none
-    Calldata, // dataHash is the keccak of the data
-    Blob // dataHash is the blob's versioned hash
+    Calldata // dataHash is the keccak of the data
 }
 
 /// @title InboxHashing

@@ -60,7 +60,7 @@ class Builder:
             state = StateDatabase(session.state_tables)
             builder = BlockBuilder(self._parameters, state, parent, template, session.block_hash)
             self._fill(builder, limit)
-            is_wanted = empty or self._call_for_a_block(session, messages)
+            is_wanted = empty or self._call_for_a_block(session, messages) or self._waits_for_fee(builder)
             if not is_wanted and builder.transaction_count == len(messages):
                 return None
             block = builder.seal()
@@ -69,6 +69,10 @@ class Builder:
             nonces = [(sender, account.nonce) for sender in senders if (account := state.account(sender))]
         self._pool.on_block(nonces)
         return block
+
+    def _waits_for_fee(self, builder: BlockBuilder) -> bool:
+        """Whether what waits could run at a lower base fee: then empty blocks let it fall."""
+        return self._pool.executable_count > 0 and builder.base_fee > self._parameters.min_base_fee
 
     def _has_messages(self) -> bool:
         with self._store.read() as session:

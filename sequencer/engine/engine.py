@@ -20,8 +20,8 @@ from sequencer.engine.development import DevelopmentMethods
 from sequencer.engine.journal import Journal
 from sequencer.mempool import Mempool, PoolRefusal
 from tandem.chain.fees import next_base_fee
-from tandem.chain.spec import ChainParameters
-from tandem.node.follower import Follower, InboxUpdate
+from tandem.chain.spec import Deployment
+from tandem.node.follower import Follower, InboxMismatch, InboxUpdate, rewind
 from tandem.node.inbox_sync import InboxSync
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Address, Wei
@@ -41,7 +41,7 @@ class Engine:
 
     def __init__(
         self,
-        parameters: ChainParameters,
+        deployment: Deployment,
         store: ChainStore,
         server: BusServer,
         pool: Mempool,
@@ -54,7 +54,8 @@ class Engine:
         block_time: float,
     ) -> None:
         """`block_time`: seconds between blocks; 0 builds one for each transaction."""
-        self._parameters = parameters
+        self._parameters = deployment.parameters
+        self._start_block = deployment.l1.start_block
         self._store = store
         self._server = server
         self._pool = pool
@@ -186,7 +187,12 @@ class Engine:
             update = self._sync.updates.get_nowait()
         except queue.Empty:
             return
-        self._apply(update)
+        try:
+            self._apply(update)
+        except InboxMismatch as error:
+            self._log.warning("L1's events do not fit together, reading them again", reason=str(error))
+            with self._store.write() as session:
+                rewind(session, self._start_block)
         self._sync.applied()
 
     def _apply(self, update: InboxUpdate) -> None:

@@ -33,14 +33,15 @@ class Journal:
             unpacker = msgpack.Unpacker(file, max_buffer_size=2 * REWRITE_BYTES)
             try:
                 yield from map(tuple, unpacker)
-            except (ValueError, msgpack.UnpackException):
+            except (TypeError, ValueError, msgpack.UnpackException):
                 return
 
     def append(self, entries: Iterable[Entry]) -> None:
         """Write entries behind the others."""
         data = b"".join(msgpack.packb(entry) for entry in entries)
-        os.write(self._file, data)
         self._size += len(data)
+        while data:
+            data = data[os.write(self._file, data) :]
 
     @property
     def is_large(self) -> bool:

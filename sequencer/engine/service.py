@@ -56,7 +56,7 @@ def run_engine(settings: Settings, stopping: Event) -> None:
             engine.run(stopping)
             sync.join(JOIN_TIMEOUT)
         log.info("engine stopped")
-    if any(role.failed for role in roles):
+    if sync.failed or any(role.failed for role in roles):
         raise RuntimeError("a role ended with a bug; the log has it")
 
 
@@ -101,7 +101,7 @@ def _engine(
     development = DevelopmentMethods(clock) if deployment.is_development else None
     follower = Follower(deployment, keep_unsafe=True)
     journal = Journal(settings.data / "mempool.journal")
-    return Engine(parameters, store, server, pool, journal, clock, builder, sync, follower, development, block_time)
+    return Engine(deployment, store, server, pool, journal, clock, builder, sync, follower, development, block_time)
 
 
 def _addresses(values: tuple[str, ...]) -> frozenset[Address]:

@@ -66,6 +66,7 @@ def _call(frame: Frame, kind: str) -> None:
         frame.gas += given
         frame.stack_push_int(0)
         return
+    is_read = code or address in machine.precompiles or frame.transaction_context.tracer is not None
     child = Message(
         kind,
         message.sender if kind == "DELEGATECALL" else own,
@@ -74,7 +75,7 @@ def _call(frame: Frame, kind: str) -> None:
         code,
         given,
         value,
-        frame.memory_read_bytes(at, size),
+        frame.memory_read_bytes(at, size) if is_read else b"",
         message.depth + 1,
         message.is_static or kind == "STATICCALL",
         kind != "DELEGATECALL",

@@ -46,6 +46,9 @@ class BlockExecutor:
         self.context = context
         self.rules = rules
         self.gas_used = Gas(0)
+        """Gas used by signed transactions. Deposits have a budget of their own, in gas limits: they pay no base fee, so
+        they must not move it."""
+        self._deposit_gas = Gas(0)
         self._machine = machine(rules)
         self._world = World(reader, context, rules.chain_id, self._machine.precompile_addresses)
 
@@ -62,7 +65,7 @@ class BlockExecutor:
         world = self._world
         if isinstance(tx, SignedTransaction):
             cost = validate(self.rules, self.context, world, self.gas_used, tx, check_sender_code)
-        elif self.gas_used + tx.gas_limit > self.context.gas_limit:
+        elif self._deposit_gas + tx.gas_limit > self.context.gas_limit:
             raise InvalidTransaction("block_gas", "the deposit does not fit: derivation must not place it here")
         start = world.snapshot()
         try:
@@ -71,7 +74,10 @@ class BlockExecutor:
             world.revert(start)
             raise
         world.end()
-        self.gas_used = Gas(self.gas_used + receipt.gas_used)
+        if isinstance(tx, SignedTransaction):
+            self.gas_used = Gas(self.gas_used + receipt.gas_used)
+        else:
+            self._deposit_gas = Gas(self._deposit_gas + tx.gas_limit)
         return receipt
 
     def finish(self) -> StateDiff:

@@ -158,7 +158,10 @@ class Frame:
 
     def memory_read_bytes(self, start_position: int, size: int) -> bytes:
         """A copy of memory that was extended before."""
-        return bytes(self.memory[start_position : start_position + size]) if size else b""
+        if not size:
+            return b""
+        with memoryview(self.memory) as view:  # one copy, where a slice of the bytearray would be a second
+            return bytes(view[start_position : start_position + size])
 
     def memory_write(self, start_position: int, size: int, value: bytes) -> None:
         """Write into memory that was extended before."""

@@ -20,7 +20,6 @@ class DataLocation(IntEnum):
 
     NONE = 0
     CALLDATA = 1
-    BLOB = 2
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,17 +2,20 @@
 
 from typing import Any
 
-from web3.exceptions import BlockNotFound
+from web3.exceptions import BlockNotFound, Web3RPCError
 
 from tandem.errors import TandemError
 from tandem.inbox.queues import BatchEntry, DataLocation, L1Context, Message, QueuedBatch, QueuedMessage
 from tandem.l1.contracts import L1
 from tandem.node.follower import BatchSeen, InboxUpdate
+from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Address, Gas, Hash, Seconds, Wei
 from tandem.store import MessageRecord, ReadSession
 from tandem.store.records import L1Place
 from tandem.store.session import L1_CURSOR, L1_CURSOR_HASH
 
+DATA_AT = 4 + 3 * 32
+"""Where the batch begins in `submitBatch`'s calldata: selector, offset, messagesConsumed, length."""
 MAX_RANGE = 2_000
 """L1 blocks per request for logs: what public endpoints commonly allow."""
 
@@ -27,6 +30,7 @@ class InboxReader:
     def __init__(self, l1: L1, confirmations: int = 0) -> None:
         self._l1 = l1
         self._confirmations = confirmations
+        self._range = MAX_RANGE
 
     def poll(self, session: ReadSession) -> InboxUpdate | None:
         """The news since the session's cursor, or None. L1Moved where L1 changed meanwhile."""
@@ -37,14 +41,21 @@ class InboxReader:
         is_reorg = messages < session.message_count() or batches < session.batch_count()
         if target <= cursor and not is_reorg:
             return None
-        end = max(cursor, min(target, cursor + MAX_RANGE))
+        end = max(cursor, min(target, cursor + self._range))
         end_block = tip if end == tip["number"] else eth.get_block(end)
-        events = self._events(cursor + 1, end) if end > cursor else []
-        if eth.get_block(end)["hash"] != end_block["hash"]:
-            raise L1Moved(f"L1 block {end} changed while it was read")
+        events = self._events(cursor + 1, end, messages, batches) if end > cursor else []
+        self._check_still(session, end, Hash(bytes(end_block["hash"])), is_reorg)
         finalized = min(eth.get_block("finalized")["number"], end)
         cursor_hash, cursor_time = Hash(bytes(end_block["hash"])), Seconds(end_block["timestamp"])
         return InboxUpdate(messages, batches, events, end, cursor_hash, cursor_time, finalized)
+
+    def _check_still(self, session: ReadSession, end: int, end_hash: Hash, is_reorg: bool) -> None:
+        """L1Moved unless L1's chain is still the one that was read."""
+        known = session.mark_hash(L1_CURSOR_HASH)
+        if not self._has(end, end_hash):
+            raise L1Moved(f"L1 block {end} changed while it was read")
+        if known is not None and not is_reorg and not self._has(session.mark(L1_CURSOR), known):
+            raise L1Moved("L1 re-organised while it was read")
 
     def _common_point(self, session: ReadSession) -> tuple[int, int, int]:
         """(L1 block, messages, batches) up to which the store agrees with L1."""
@@ -75,18 +86,28 @@ class InboxReader:
         except BlockNotFound:
             return False
 
-    def _events(self, start: int, end: int) -> list[MessageRecord | BatchSeen]:
+    def _events(self, start: int, end: int, messages: int, batches: int) -> list[MessageRecord | BatchSeen]:
+        """What the inbox queued in L1 blocks start..end beyond the first `messages` and `batches`."""
         inbox = self._l1.inbox
-        logs = self._l1.web3.eth.get_logs({"address": inbox.address, "fromBlock": start, "toBlock": end})
+        try:
+            logs = self._l1.web3.eth.get_logs({"address": inbox.address, "fromBlock": start, "toBlock": end})
+        except Web3RPCError:
+            self._range = max(1, self._range // 2)  # endpoints bound the number of results
+            raise
+        self._range = min(MAX_RANGE, self._range * 2)
         message_topic = inbox.events.MessageSent().topic
         batch_topic = inbox.events.BatchAppended().topic
         found: list[MessageRecord | BatchSeen] = []
         for log in sorted(logs, key=lambda entry: (entry["blockNumber"], entry["logIndex"])):
             topic = log["topics"][0].to_0x_hex()
             if topic == message_topic:
-                found.append(_message(inbox.events.MessageSent().process_log(log)))
+                event = inbox.events.MessageSent().process_log(log)
+                if event["args"]["index"] >= messages:
+                    found.append(_message(event))
             elif topic == batch_topic:
-                found.append(self._batch(inbox.events.BatchAppended().process_log(log)))
+                event = inbox.events.BatchAppended().process_log(log)
+                if event["args"]["index"] >= batches:
+                    found.append(self._batch(event))
         return found
 
     def _batch(self, event: Any) -> BatchSeen:
@@ -97,11 +118,17 @@ class InboxReader:
         data = b""
         if entry.location == DataLocation.CALLDATA:
             transaction = self._l1.web3.eth.get_transaction(event["transactionHash"])
-            _, call = self._l1.inbox.decode_function_input(transaction["input"])
-            data = bytes(call["data"])
-        elif entry.location == DataLocation.BLOB:
-            raise TandemError("a batch in a blob: this node reads calldata only")
+            data = batch_data(bytes(transaction["input"]))
+            if keccak(data) != entry.data_hash:
+                raise L1Moved(f"the calldata of L1 transaction {event['transactionHash'].hex()} is not the batch's")
         return BatchSeen(QueuedBatch(args["index"], entry, data, Hash(args["acc"])), _place(event))
+
+
+def batch_data(call: bytes) -> bytes:
+    """The batch in the calldata of `submitBatch`. The inbox takes it at one place only, but minds neither the padding
+    behind it nor its absence, so a strict ABI decoder would stop at what L1 let pass."""
+    length = int.from_bytes(call[DATA_AT - 32 : DATA_AT], "big")
+    return call[DATA_AT : DATA_AT + length]
 
 
 def _message(event: Any) -> MessageRecord:

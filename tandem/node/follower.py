@@ -71,6 +71,17 @@ def open_genesis(session: WriteSession, deployment: Deployment) -> None:
         raise ConfigError("the database holds another chain than the deployment file: use another --data folder")
 
 
+def rewind(session: WriteSession, start_block: int) -> None:
+    """Have L1 read again from behind the last entry known: an answer of its RPC was incomplete."""
+    blocks = [start_block - 1]
+    if session.message_count():
+        blocks.append(session.message(session.message_count() - 1).place.block - 1)
+    if session.batch_count():
+        blocks.append(session.batch(session.batch_count() - 1).place.block - 1)
+    session.set_mark(L1_CURSOR, max(blocks))
+    session.clear_mark(L1_CURSOR_HASH)
+
+
 class Follower:
     """The state transition of a node on news from L1. Holds no state of its own: all is in the session's store."""
 

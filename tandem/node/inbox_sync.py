@@ -43,8 +43,8 @@ class InboxSync(Thread):
     def __init__(self, store: ChainStore, reader: InboxReader, stopping: Event) -> None:
         super().__init__(name="inbox-sync", daemon=True)
         self.updates: queue.Queue[InboxUpdate] = queue.Queue(1)
-        self.failure: TandemError | None = None
-        """A contradiction on L1 that waiting does not mend; the thread has ended."""
+        self.failed = False
+        """Whether a bug has ended it."""
         self.connected = False
         self.last_contact = 0.0
         """time.time() when L1 last answered."""
@@ -60,6 +60,16 @@ class InboxSync(Thread):
         self._free.set()
 
     def run(self) -> None:
+        """Until the daemon stops; a bug stops the daemon."""
+        try:
+            self._follow()
+        except BaseException:
+            self.failed = True
+            self._stopping.set()
+            self._log.exception("stopping: this is a bug")
+            raise
+
+    def _follow(self) -> None:
         backoff = POLL_INTERVAL
         while not self._stopping.is_set():
             if not self._free.wait(0.2):

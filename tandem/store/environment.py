@@ -32,6 +32,7 @@ class ChainStore:
             lock=True,
             readahead=False,
         )
+        self._environment.reader_check()  # a reader that was killed keeps its pages until someone looks
         self._tables = {name: self._environment.open_db(name.encode(), create=not readonly) for name in TABLES}
 
     @contextmanager

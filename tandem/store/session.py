@@ -262,6 +262,10 @@ class WriteSession(ReadSession):
         """Set a named hash."""
         self._table["marks"].put(name, value)
 
+    def clear_mark(self, name: bytes) -> None:
+        """Forget a named value."""
+        self._table["marks"].delete(name)
+
     def _put_header(self, header: Header) -> None:
         key = _key(header.number)
         self._table["headers"].put(key, header.encode())

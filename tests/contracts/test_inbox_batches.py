@@ -1,16 +1,10 @@
-"""Inbox: queueing batches (submitBatch, submitBlobBatch, forceInclude) and the deadline of messages."""
+"""Inbox: queueing batches (submitBatch, forceInclude) and the deadline of messages."""
 
 from __future__ import annotations
 
-import functools
-
 import ape
 import pytest
-import rlp
-from ckzg import load_trusted_setup
 from eth_abi import encode
-from eth_account import Account
-from eth_account.typed_transactions import base as eth_account_base
 from eth_utils import keccak, to_canonical_address
 
 from tests.contracts.tree_model import EMPTY, abi_hash
@@ -116,45 +110,6 @@ class TestSubmitBatch:
             sequencer.transfer(inbox, 0, data=shifted)
         sequencer.transfer(inbox, 0, data=canonical)
         assert inbox.batchCount() == 1
-
-
-class TestSubmitBlobBatch:
-    def test_needs_a_blob(self, inbox, sequencer):
-        with ape.reverts(inbox.NoBlob):
-            inbox.submitBlobBatch(0, sender=sequencer)
-
-    def test_is_for_the_sequencer_alone(self, inbox, alice):
-        with ape.reverts(inbox.OnlySequencer):
-            inbox.submitBlobBatch(0, sender=alice)
-
-    def test_records_the_versioned_hash(self, inbox, sequencer, chain, monkeypatch):
-        # eth-account reloads the trusted setup for each commitment, two seconds each.
-        monkeypatch.setattr(eth_account_base, "load_trusted_setup", functools.cache(load_trusted_setup))
-        blob = bytes(4096 * 32)
-        transaction = {
-            "type": 3,
-            "chainId": chain.chain_id,
-            "nonce": sequencer.nonce,
-            "gas": 500_000,
-            "maxFeePerGas": 10**11,
-            "maxPriorityFeePerGas": 1,
-            "maxFeePerBlobGas": 10**10,
-            "to": inbox.address,
-            "value": 0,
-            "data": inbox.submitBlobBatch.encode_input(0),
-        }
-        signed = Account.from_key(sequencer.private_key).sign_transaction(transaction, blobs=[blob])
-        web3 = chain.provider.web3
-        web3.eth.wait_for_transaction_receipt(web3.eth.send_raw_transaction(signed.raw_transaction))
-        (versioned_hash,) = signed_blob_hashes(signed)
-        assert inbox.batchCount() == 1
-        (log,) = inbox.BatchAppended.range(chain.blocks.height, chain.blocks.height + 1)
-        assert (log.location, bytes(log.dataHash)) == (2, versioned_hash)
-
-
-def signed_blob_hashes(signed) -> list[bytes]:
-    payload = rlp.decode(signed.raw_transaction[1:])
-    return list(payload[0][10])
 
 
 class TestForceInclude:

@@ -64,7 +64,7 @@ def test_the_genesis_commits_to_every_parameter() -> None:
     assert len(hashes) == 8
 
 
-@given(st.integers(0, 60_000_000), st.integers(10**8, 10**12))
+@given(st.integers(0, 30_000_000), st.integers(10**8, 10**12))
 def test_the_base_fee_moves_by_at_most_the_stated_part_and_stops_at_the_floor(used: int, fee: int) -> None:
     parameters = make_deployment().parameters
     parent = replace(genesis(), gas_used=Gas(used), base_fee=Wei(fee))
@@ -78,3 +78,9 @@ def test_the_base_fee_moves_by_at_most_the_stated_part_and_stops_at_the_floor(us
         assert following == fee
     else:
         assert following <= fee
+
+
+def test_the_base_fee_has_a_ceiling() -> None:
+    parameters = make_deployment().parameters
+    parent = replace(genesis(), gas_used=parameters.gas_limit, base_fee=Wei(2**64 - 1))
+    assert next_base_fee(parent, parameters) == 2**64 - 1

@@ -67,6 +67,7 @@ def _run(
     with ChainStore(data / "chain") as store:
         with store.write() as session:
             open_genesis(session, deployment)
+        l1.check_chain(stopping)
         watcher = Watcher(deployment, store, l1, confirmations)
         server = start_status_server(watcher, host, port)
         watcher.run(stopping)

@@ -30,7 +30,8 @@ code{{font-size:.85em}} .right{{color:#0a7a33}} .wrong{{color:#b00020;font-weigh
 <table><tr><th>L2 head (from L1 alone)</th><td>{head}</td></tr><tr><th>hash</th><td><code>{head_hash}</code></td></tr>
 <tr><th>batches, messages</th><td>{batches}, {messages}</td></tr>
 <tr><th>L1 read up to block</th><td>{l1_cursor}{l1_state}</td></tr></table>
-<h2>Assertions</h2><table><tr><th>id</th><th>by</th><th>batches</th><th>L1 block</th><th>status</th><th>verdict</th></tr>
+<h2>Assertions</h2><table>
+<tr><th>id</th><th>by</th><th>batches</th><th>L1 block</th><th>status</th><th>verdict</th></tr>
 {rows}</table></body></html>"""
 
 

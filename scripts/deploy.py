@@ -58,6 +58,11 @@ DEVELOPMENT_SEQUENCER = 1
 @click.option("--fee-recipient", help="L1 address that the L2 fee vault pays (default: the sequencer).")
 @click.option("--chain-id", type=int, default=42069, show_default=True, help="Chain id of the L2.")
 @click.option("--l1-data-gas", type=int, default=16, show_default=True, help="L1 gas charged per transaction byte.")
+@click.option(
+    "--without-disputes",
+    is_flag=True,
+    help="Accept, on a production chain, that a contested assertion can never be decided and freezes withdrawals.",
+)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("devnet/deployment.json"), show_default=True)
 def cli(
     preset: str,
@@ -66,9 +71,15 @@ def cli(
     fee_recipient: str | None,
     chain_id: int,
     l1_data_gas: int,
+    without_disputes: bool,
     out: Path,
 ) -> None:
     """Deploy the L1 contracts of a new chain."""
+    if preset == "production" and not without_disputes:
+        raise click.UsageError(
+            "there is no dispute game to deploy yet: the first rival assertion would freeze withdrawals for good. "
+            "Pass --without-disputes if that is what you want"
+        )
     console = Console(highlight=False)
     network = ape.networks.active_provider.network
     deployer = _deployer(alias, network.is_dev or network.chain_id in (1337, 31337))

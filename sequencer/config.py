@@ -46,6 +46,10 @@ class AsserterSettings(Section):
 
     enabled: bool = True
     interval_ms: int = Field(default=5_000, ge=100)
+    """How often to look at L1."""
+    spacing_ms: int = Field(default=0, ge=0)
+    """Least time between two assertions of ours. Each locks a bond for the challenge window: an hour is a sensible
+    spacing with a window of days."""
 
 
 class Settings(Section):

@@ -11,18 +11,20 @@ from threading import Event
 
 from sequencer.engine.role import Role
 from tandem.batch.packed import pack
-from tandem.batch.payload import MAX_BATCH_BYTES, MAX_DECODED_BYTES, MAX_ITEMS, PackedBlock, encode_batch
+from tandem.batch.payload import BLOCK_ITEMS, MAX_BATCH_BYTES, MAX_DECODED_BYTES, MAX_ITEMS, PackedBlock, encode_batch
 from tandem.inbox.queues import MAX_MESSAGES_PER_BATCH
 from tandem.l1.contracts import L1
 from tandem.l1.sender import L1Sender
 from tandem.store import BlockRecord, ChainStore, ReadSession
-from tandem.store.session import L1_CURSOR
+from tandem.store.session import L1_CURSOR, L1_CURSOR_HASH, L1_TIME
 from tandem.transactions.transaction import SignedTransaction
 
 POLL = 0.1
 """Seconds between two looks at the store."""
 FULL_BYTES = 112_000
 """Packed bytes that make a full batch: at the usual ratio of 0.85 they compress to just below what the inbox takes."""
+OVERDUE_MARGIN = 60
+"""Seconds before its deadline at which a message counts as overdue: L1's clock runs on until the batch is mined."""
 BLOCK_OVERHEAD = 32
 """Bytes allowed for a block's own RLP, and 4 for each transaction's header."""
 
@@ -55,12 +57,13 @@ class Batcher(Role):
     def step(self) -> None:
         with self._store.read() as session:
             known = session.batch_count()
-            cursor = session.mark(L1_CURSOR)
+            cursor, cursor_hash = session.mark(L1_CURSOR), session.mark_hash(L1_CURSOR_HASH)
             batch = self._due(session)
-        if batch is None:
+            overdue = overdue_messages(session, self._l1.addresses.force_inclusion_delay)
+        if batch is None or cursor_hash is None:
             return
-        nonce = self._sender.nonce_at(cursor)
-        call = self._l1.inbox.functions.submitBatch(batch.data, batch.messages_consumed)
+        nonce = self._sender.nonce_at(cursor, cursor_hash)
+        call = self._l1.inbox.functions.submitBatch(batch.data, max(batch.messages_consumed, overdue))
         receipt = self._sender.send(call, nonce=nonce)
         self.posted += 1
         self._log.info(
@@ -97,13 +100,27 @@ def gather(session: ReadSession, first: int, last: int) -> tuple[list[BlockRecor
         block = session.block(number)
         signed = [item for item in block.transactions if isinstance(item, SignedTransaction)]
         size += BLOCK_OVERHEAD + sum(len(item.raw) for item in signed)
-        items += 1 + len(signed)
+        items += BLOCK_ITEMS + len(signed)
         messages += len(block.transactions) - len(signed)
         over = size > FULL_BYTES or items > MAX_ITEMS or messages > MAX_MESSAGES_PER_BATCH
         if blocks and over:
             return blocks, True
         blocks.append(block)
     return blocks, False
+
+
+def overdue_messages(session: ReadSession, delay: int) -> int:
+    """The messages that the inbox will insist on, counted from genesis.
+
+    Where they lie beyond the batch's own blocks, they become forced blocks behind it and later blocks of ours give way:
+    better than batches that L1 refuses for ever.
+    """
+    consumed = session.header(session.safe_number()).messages_consumed
+    last = min(session.message_count(), consumed + MAX_MESSAGES_PER_BATCH)
+    due_before = session.mark(L1_TIME) + OVERDUE_MARGIN - delay
+    while consumed < last and session.message(consumed).queued.message.context.timestamp < due_before:
+        consumed += 1
+    return consumed
 
 
 def prepare(session: ReadSession, blocks: Sequence[BlockRecord]) -> PreparedBatch:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import structlog
 
 from sequencer.mempool import Mempool
-from tandem.batch.payload import MAX_ITEMS
+from tandem.batch.payload import BLOCK_ITEMS, MAX_ITEMS
 from tandem.chain.block import Block, BlockBuilder, make_template, take_messages
 from tandem.chain.spec import Deployment
 from tandem.errors import InvalidTransaction
@@ -104,7 +104,7 @@ class Builder:
 
     def _fill(self, builder: BlockBuilder, limit: int | None) -> None:
         deadline = time.monotonic() + self._max_build_time
-        left = MAX_ITEMS - 1 if limit is None else limit
+        left = MAX_ITEMS - BLOCK_ITEMS if limit is None else limit
         size = 0
         self.was_full = False
         selection = self._pool.best(builder.base_fee)

@@ -47,6 +47,7 @@ def run_engine(settings: Settings, stopping: Event) -> None:
             open_genesis(session, deployment)
             log.info("chain opened", head=session.head_number(), safe=session.safe_number())
         l1 = L1(connect(settings.l1), deployment.l1)
+        l1.check_chain(stopping)
         sync = InboxSync(store, InboxReader(l1, settings.l1_confirmations), stopping)
         with BusServer(settings.bus_path) as server, _roles(settings, deployment, store, l1, stopping) as roles:
             engine = _engine(settings, deployment, store, server, sync, refuse)
@@ -73,7 +74,8 @@ def _roles(
     if settings.asserter.enabled:
         account = load_signer("ASSERTER", deployment, ASSERTER_ACCOUNT)
         sender = L1Sender(l1.web3, account, stopping)
-        roles.append(Asserter(store, l1, sender, settings.asserter.interval_ms / 1000, stopping))
+        interval, spacing = settings.asserter.interval_ms / 1000, settings.asserter.spacing_ms / 1000
+        roles.append(Asserter(store, l1, sender, interval, spacing, stopping))
     try:
         yield roles
     finally:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tandem.errors import ConfigError
+from tandem.evm.rules import TRANSACTION_GAS_CAP
 from tandem.primitives.hashing import keccak, word
 from tandem.primitives.types import Address, Gas, Hash, Seconds, Wei
 
@@ -40,6 +41,12 @@ class ChainParameters:
     """How far a block's time may be ahead of the L1 time of its batch."""
     allow_unprotected: bool = True
     """Whether transactions signed without a chain id are accepted (the CREATE2 deployer's needs it)."""
+
+    def __post_init__(self) -> None:
+        if self.gas_limit < TRANSACTION_GAS_CAP:
+            raise ConfigError(f"the block gas limit is below {TRANSACTION_GAS_CAP}: a message might fit no block")
+        if not 1 <= self.elasticity <= self.gas_limit or self.base_fee_denominator < 1:
+            raise ConfigError("elasticity and base fee denominator must be at least 1")
 
     def config_hash(self) -> Hash:
         """keccak over the parameters as words, in the order of their fields."""

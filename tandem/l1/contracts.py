@@ -3,8 +3,11 @@
 import json
 from functools import cache
 from pathlib import Path
+from threading import Event
 from typing import Any
 
+import requests
+import structlog
 from eth_typing import ChecksumAddress
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract
@@ -15,6 +18,8 @@ from tandem.primitives.hashing import keccak
 
 ABI_FOLDER = Path(__file__).parent / "abi"
 CONTRACTS = ("Inbox", "Rollup", "Bridge", "TokenBridge")
+RETRY = 2.0
+"""Seconds between two tries to reach L1 on start."""
 REQUEST_TIMEOUT = 20
 """Seconds that one L1 request may take."""
 
@@ -66,9 +71,16 @@ class L1:
         self.bridge = self._contract("Bridge", contracts.bridge)
         self.token_bridge = self._contract("TokenBridge", contracts.token_bridge)
 
-    def check_chain(self) -> None:
-        """ConfigError where the connection is to another L1 than the one the chain was deployed on."""
-        actual = self.web3.eth.chain_id
+    def check_chain(self, stopping: Event) -> None:
+        """ConfigError where the connection is to another L1 than the one the chain was deployed on. Waits for L1."""
+        while True:
+            try:
+                actual = self.web3.eth.chain_id
+                break
+            except (requests.RequestException, OSError) as error:
+                structlog.get_logger("l1").warning("L1 does not answer", error=str(error), retry_in=RETRY)
+                if stopping.wait(RETRY):
+                    return
         if actual != self.addresses.chain_id:
             raise ConfigError(f"the L1 answers with chain id {actual}, the chain settles on {self.addresses.chain_id}")
 

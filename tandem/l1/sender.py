@@ -68,9 +68,16 @@ class L1Sender:
         """The account's address."""
         return str(self._account.address)
 
-    def nonce_at(self, block: int) -> int:
-        """Transactions of the account up to and including L1 block `block`."""
-        return self._web3.eth.get_transaction_count(self._account.address, block)
+    def balance(self) -> int:
+        """The account's wei."""
+        return self._web3.eth.get_balance(self._account.address)
+
+    def nonce_at(self, block: int, block_hash: bytes) -> int:
+        """Transactions of the account up to and including an L1 block. NonceTaken where L1 no longer has that block."""
+        nonce = self._web3.eth.get_transaction_count(self._account.address, block)
+        if bytes(self._web3.eth.get_block(block)["hash"]) != block_hash:
+            raise NonceTaken(f"L1 re-organised: block {block} is another now")
+        return nonce
 
     def send(self, call: ContractFunction, *, value: int = 0, nonce: int | None = None) -> Any:
         """Send `call` and return its receipt. L1Rejected, NonceTaken or GaveUp where that is not to be had."""

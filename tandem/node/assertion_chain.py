@@ -25,26 +25,33 @@ class Position:
 
     pending: tuple[Hash, ...]
     """Right, on L1, not confirmed."""
+    unclaimed: tuple[Hash, ...]
+    """Right, confirmed, and their asserter (the one asked about) has not claimed the bond back."""
     next: Opening | None
     """Right, not on L1, and every batch that it consumes is known; None while there is nothing to assert."""
 
 
-def right_path(l1: L1, session: ReadSession, start: Opening) -> tuple[Position, Opening]:
-    """Walk the right assertions from `start` (right itself) on. Also returns the last confirmed one of them."""
+def right_path(l1: L1, session: ReadSession, start: Opening, asserter: str) -> tuple[Position, Opening]:
+    """Walk the right assertions from `start` (right itself) on.
+
+    Also returns where the next walk may start: the last confirmed one before which `asserter` has nothing to claim.
+    """
     rollup = l1.rollup.functions
-    confirmed, current = start, start
+    restart, current = start, start
     pending: list[Hash] = []
+    unclaimed: list[Hash] = []
     while True:
         required = rollup.requiredBatches(current.id()).call()
         if required > session.batch_count():
-            return Position(tuple(pending), None), confirmed
+            return Position(tuple(pending), tuple(unclaimed), None), restart
         child = right_child(session, current.id(), current.state.batches, required)
-        status = Status(rollup.getAssertion(child.id()).call()[3])
+        _, owner, _, status, is_claimed, *_ = rollup.getAssertion(child.id()).call()
         if status == Status.NONE:
-            return Position(tuple(pending), child), confirmed
-        if status == Status.CONFIRMED:
-            confirmed = child
-            pending.clear()
-        else:
+            return Position(tuple(pending), tuple(unclaimed), child), restart
+        if status != Status.CONFIRMED:
             pending.append(child.id())
+        elif owner == asserter and not is_claimed:
+            unclaimed.append(child.id())
+        elif not unclaimed:
+            restart = child
         current = child

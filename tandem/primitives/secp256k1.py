@@ -13,7 +13,7 @@ HALF_ORDER = ORDER // 2
 
 
 def recover(digest: Hash, y_parity: int, r: int, s: int) -> Address:
-    """The address whose key signed `digest`. EncodingError where none can have: values out of range, high s, no point."""
+    """The address whose key signed `digest`. EncodingError where none can have (ranges, high s)."""
     if not (0 < r < ORDER and 0 < s <= HALF_ORDER and y_parity in (0, 1)):
         raise EncodingError("signature values are out of range (EIP-2)")
     signature = r.to_bytes(32, "big") + s.to_bytes(32, "big") + bytes([y_parity])

@@ -15,7 +15,7 @@ BLOB, SET_CODE = 0x03, 0x04
 
 @dataclass(frozen=True, slots=True)
 class Authorization:
-    """EIP-7702: an account's signed wish to delegate to the code at `address`; `authority` is None where no key fits."""
+    """EIP-7702: an account's signed wish to delegate to the code at `address`. `authority` is None if no key fits."""
 
     chain_id: int
     address: Address

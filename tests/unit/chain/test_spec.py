@@ -60,7 +60,7 @@ def test_the_genesis_commits_to_every_parameter() -> None:
         "data_gas_per_byte",
         "max_drift",
     ):
-        hashes.add(replace(deployment.parameters, **{name: 77}).config_hash())
+        hashes.add(replace(deployment.parameters, **{name: 2**25}).config_hash())
     assert len(hashes) == 8
 
 
@@ -84,3 +84,8 @@ def test_the_base_fee_has_a_ceiling() -> None:
     parameters = make_deployment().parameters
     parent = replace(genesis(), gas_used=parameters.gas_limit, base_fee=Wei(2**64 - 1))
     assert next_base_fee(parent, parameters) == 2**64 - 1
+
+
+def test_a_block_that_cannot_hold_every_message_is_refused() -> None:
+    with pytest.raises(ConfigError, match="might fit no block"):
+        make_deployment(gas_limit=2**24 - 1)

@@ -55,4 +55,4 @@ def test_reading_a_database_that_is_not_there_says_so(tmp_path: Path) -> None:
 def test_another_chains_database_is_refused(tmp_path: Path) -> None:
     Node(tmp_path / "a", make_deployment()).store.close()
     with pytest.raises(ConfigError, match="another chain"):
-        Node(tmp_path / "a", make_deployment(gas_limit=1))
+        Node(tmp_path / "a", make_deployment(gas_limit=2**24))

@@ -60,7 +60,7 @@ def test_the_genesis_commits_to_every_parameter() -> None:
         "data_gas_per_byte",
         "max_drift",
     ):
-        hashes.add(replace(deployment.parameters, **{name: 2**25}).config_hash())
+        hashes.add(replace(deployment.parameters, **{name: 2**25 if name == "gas_limit" else 77}).config_hash())
     assert len(hashes) == 8
 
 

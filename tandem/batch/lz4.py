@@ -11,19 +11,28 @@ from tandem.errors import EncodingError
 MIN_MATCH = 4
 LENGTH_MARK = 15
 """A length nibble of 15 goes on in further bytes, up to and including the first that is not 255."""
+MAX_SEQUENCES = 16_384
+"""Sequences of a block, the last one included. Bounds what decoding costs on L1 (tests/contracts/test_lz4.py)."""
 
 
 def compress(data: bytes) -> bytes:
-    """`data` as one LZ4 block, at liblz4's highest ratio. `data` is not empty."""
+    """`data` as one LZ4 block, at liblz4's highest ratio. `data` is not empty.
+
+    liblz4 does not know MAX_SEQUENCES: what it writes may be more than `decompress` takes.
+    """
     compressed: bytes = lz4.block.compress(data, mode="high_compression", compression=12, store_size=False)
     return compressed
 
 
 def decompress(block: bytes, limit: int) -> bytes:
-    """What `block` decodes to. EncodingError where it is malformed or gives more than `limit` bytes."""
+    """What `block` decodes to. EncodingError where it is malformed, too many sequences, or more than `limit` bytes."""
     out = bytearray()
     at, end = 0, len(block)
+    sequences = 0
     while at < end:
+        sequences += 1
+        if sequences > MAX_SEQUENCES:
+            raise EncodingError(f"LZ4: more than {MAX_SEQUENCES} sequences")
         token = block[at]
         at += 1
         length = token >> 4

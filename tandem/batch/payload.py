@@ -14,7 +14,9 @@ MAX_BATCH_BYTES = 98_304
 MAX_DECODED_BYTES = 262_144
 """Bytes after decompression: judged on L1 within 10M gas."""
 MAX_ITEMS = 8_192
-"""Blocks and transactions of a batch."""
+"""Transactions of a batch, and its blocks, each of which counts as BLOCK_ITEMS."""
+BLOCK_ITEMS = 2
+"""A block is two states of a level-0 trace, its beginning and its end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,11 @@ class PackedBlock:
 
 
 def encode_batch(blocks: Sequence[PackedBlock]) -> bytes:
-    """The batch of these blocks: compressed where that is shorter."""
+    """The batch of these blocks: compressed where that is shorter and `decode_batch` takes it.
+
+    The caps are the caller's: at most MAX_ITEMS in `blocks`, and a batch longer than MAX_BATCH_BYTES is not for L1.
+    Such a one may also be beyond MAX_DECODED_BYTES; one that L1 takes never is.
+    """
     plain = rlp.encode(
         [
             [rlp.encode_int(block.time_delta), rlp.encode_int(block.messages), list(block.transactions)]
@@ -38,9 +44,17 @@ def encode_batch(blocks: Sequence[PackedBlock]) -> bytes:
         ]
     )
     compressed = lz4.compress(plain)
-    if len(compressed) < len(plain):
+    if len(compressed) < len(plain) and _decompresses(compressed, plain):
         return bytes([VERSION, LZ4]) + compressed
     return bytes([VERSION, PLAIN]) + plain
+
+
+def _decompresses(compressed: bytes, plain: bytes) -> bool:
+    """Whether our decoder, which decides, agrees with liblz4: it may find too many sequences, or too many bytes."""
+    try:
+        return lz4.decompress(compressed, MAX_DECODED_BYTES) == plain
+    except EncodingError:
+        return False
 
 
 def decode_batch(data: bytes) -> list[PackedBlock]:
@@ -56,9 +70,9 @@ def decode_batch(data: bytes) -> list[PackedBlock]:
     if not isinstance(entries, list):
         raise EncodingError("batch: a list of blocks is expected")
     blocks = [_block(entry) for entry in entries]
-    items = len(blocks) + sum(len(block.transactions) for block in blocks)
+    items = sum(BLOCK_ITEMS + len(block.transactions) for block in blocks)
     if items > MAX_ITEMS:
-        raise EncodingError(f"batch: {items} blocks and transactions, at most {MAX_ITEMS} are allowed")
+        raise EncodingError(f"batch: {items} items (a block counts as {BLOCK_ITEMS}), at most {MAX_ITEMS} are allowed")
     return blocks
 
 

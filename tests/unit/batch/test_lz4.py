@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.batch.lz4 import compress, decompress
+from tandem.batch.lz4 import MAX_SEQUENCES, compress, decompress
 from tandem.errors import EncodingError
 
 LIMIT = 262_144
@@ -56,3 +56,10 @@ def test_a_bomb_stops_at_the_limit() -> None:
     bomb = b"\x1fa\x01\x00" + b"\xff" * 90_000 + b"\x00\x00"
     with pytest.raises(EncodingError, match="more than 262144"):
         decompress(bomb, LIMIT)
+
+
+def test_sequences_are_capped() -> None:
+    first, each, last = b"\x10a\x01\x00", b"\x00\x01\x00", b"\x00"
+    assert decompress(first + each * (MAX_SEQUENCES - 2) + last, LIMIT) == b"a" * (1 + 4 * (MAX_SEQUENCES - 1))
+    with pytest.raises(EncodingError, match="more than 16384 sequences"):
+        decompress(first + each * (MAX_SEQUENCES - 1) + last, LIMIT)

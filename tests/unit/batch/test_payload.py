@@ -1,11 +1,13 @@
 """The batch container: round trip, caps, and nothing but EncodingError on garbage."""
 
+import random
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.batch import lz4
-from tandem.batch.payload import MAX_ITEMS, PackedBlock, decode_batch, encode_batch
+from tandem.batch.payload import LZ4, MAX_BATCH_BYTES, MAX_ITEMS, PLAIN, PackedBlock, decode_batch, encode_batch
 from tandem.errors import EncodingError
 from tandem.primitives import rlp
 
@@ -52,7 +54,7 @@ def test_any_bytes_are_blocks_or_an_encoding_error(data: bytes) -> None:
         (b"\0\0" + rlp.encode([[b"\0", b"", []]]), "leading zero"),
         (b"\0\0" + rlp.encode([[b"\1" * 9, b"", []]]), "at most 8"),
         (b"\0\0" + rlp.encode([[b"", b"", [[]]]]), "byte string"),
-        (b"\0\0" + rlp.encode([[b"", b"", [b""] * MAX_ITEMS]]), "at most 8192"),
+        (b"\0\0" + rlp.encode([[b"", b"", [b""] * (MAX_ITEMS - 1)]]), "at most 8192"),
         (b"\0\1" + lz4.compress(rlp.encode([[b"", b"", []]]) + b"\0"), "follow the item"),
     ],
 )
@@ -63,5 +65,36 @@ def test_each_broken_structure_is_named(data: bytes, why: str) -> None:
 
 def test_a_batch_at_the_item_cap_is_read() -> None:
     assert (
-        len(decode_batch(encode_batch([PackedBlock(0, 0, (b"",) * (MAX_ITEMS - 1))]))[0].transactions) == MAX_ITEMS - 1
+        len(decode_batch(encode_batch([PackedBlock(0, 0, (b"",) * (MAX_ITEMS - 2))]))[0].transactions) == MAX_ITEMS - 2
     )
+
+
+def words(count: int, kinds: int, size: int, literals: int = 0) -> bytes:
+    """Data that compresses word by word: `count` words of `kinds` that there are, `literals` new bytes behind each."""
+    rnd = random.Random(count + kinds)
+    known = [rnd.randbytes(size) for _ in range(kinds)]
+    return b"".join(rnd.choice(known) + rnd.randbytes(literals) for _ in range(count))
+
+
+@pytest.mark.parametrize(
+    ("data", "codec"),
+    [
+        (words(22_500, 60, 4), LZ4),
+        (words(22_500, 200, 4), PLAIN),
+        (words(22_500, 2_000, 4), PLAIN),
+        (words(18_000, 500, 4, 1), PLAIN),
+        (words(18_000, 200, 5), LZ4),
+    ],
+    ids=["few words", "words", "many words", "words and literals", "longer words"],
+)
+def test_what_liblz4_cuts_too_small_stays_plain(data: bytes, codec: int) -> None:
+    content = [PackedBlock(2, 0, (data[:45_000], data[45_000:]))]
+    batch = encode_batch(content)
+    assert batch[1] == codec
+    assert len(batch) <= MAX_BATCH_BYTES
+    assert decode_batch(batch) == content
+
+
+def test_a_batch_beyond_the_decoded_cap_is_not_one_for_l1() -> None:
+    """It would compress to almost nothing, and decode to nothing."""
+    assert len(encode_batch([PackedBlock(0, 0, (bytes(300_000),))])) > MAX_BATCH_BYTES

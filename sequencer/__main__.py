@@ -82,8 +82,10 @@ def _run(settings: Settings) -> None:
     stopping = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stopping.set())
-    with RpcProcess(settings, stopping):
+    with RpcProcess(settings, stopping) as rpc:
         run_engine(settings, stopping)
+    if rpc.failed:
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -104,4 +104,5 @@ def load_settings(path: Path | None, overrides: dict[str, Any]) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         place = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"setting {place or '(file)'}: {first['msg']}") from error
+        what = "there is no such setting" if first["type"] == "extra_forbidden" else first["msg"]
+        raise ConfigError(f"setting {place or '(file)'}: {what}") from error

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import sys
 import time
 from threading import Event, Thread
 from types import TracebackType
@@ -10,17 +11,23 @@ from types import TracebackType
 import structlog
 
 from sequencer.config import Settings
+from tandem.errors import TandemError
+from tandem.logs import configure_logs
 
 WATCH_INTERVAL = 0.5
 RESTART_PAUSE = 1.0
 STOP_TIMEOUT = 10.0
 """Seconds given to a clean stop before the process is killed."""
+CANNOT_WORK = 78
+"""Exit code of settings that cannot work (EX_CONFIG of sysexits.h): starting again would not help."""
 
 
 class RpcProcess:
     """A context in which the RPC process runs; it is started again when it dies."""
 
     def __init__(self, settings: Settings, stopping: Event) -> None:
+        self.failed = False
+        """Whether it ended because its settings cannot work; it has said why."""
         self._settings = settings
         self._stopping = stopping
         self._context = multiprocessing.get_context("spawn")
@@ -53,7 +60,10 @@ class RpcProcess:
     def _keep_alive(self) -> None:
         while not self._stopping.wait(WATCH_INTERVAL):
             process = self._process
-            if process is not None and not process.is_alive():
+            if process is not None and process.exitcode == CANNOT_WORK:
+                self.failed = True
+                self._stopping.set()
+            elif process is not None and not process.is_alive():
                 self._log.error("RPC process died, starting it again", exit_code=process.exitcode)
                 self._stopping.wait(RESTART_PAUSE)
                 if not self._stopping.is_set():
@@ -66,16 +76,21 @@ def _serve(settings: Settings, parent: int) -> None:
     from sequencer.rpc.server import run_rpc
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    configure_logs(settings.log_json)
+    log = structlog.get_logger("rpc")
     Thread(target=_follow_parent, args=(parent,), name="parent-watch", daemon=True).start()
-    run_rpc(
-        RpcConfig(
-            store_path=settings.store_path,
-            deployment_path=settings.deployment,
-            bus_path=settings.bus_path,
-            host=settings.rpc.host,
-            port=settings.rpc.port,
-        )
+    config = RpcConfig(
+        store_path=settings.store_path,
+        deployment_path=settings.deployment,
+        bus_path=settings.bus_path,
+        host=settings.rpc.host,
+        port=settings.rpc.port,
     )
+    try:
+        run_rpc(config, lambda port: log.info("JSON-RPC is served", url=f"http://{settings.rpc.host}:{port}"))
+    except TandemError as error:
+        log.error("JSON-RPC cannot be served", reason=str(error))
+        sys.exit(CANNOT_WORK)
 
 
 def _follow_parent(parent: int) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from localnet.process import Child
+from localnet.process import Child, ProcessFailed
 from tandem.chain.spec import Deployment
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -77,6 +77,7 @@ class LocalNet:
 
     def start_l1(self) -> None:
         """Start anvil."""
+        _check_free(self.ports.l1)
         command = [str(BIN / "anvil"), "--port", str(self.ports.l1), "--hardfork", "prague", "--silent"]
         command += ["--block-time", str(L1_BLOCK_TIME), "--mixed-mining", "--slots-in-an-epoch", "1"]
         self._start("l1", command)
@@ -94,6 +95,7 @@ class LocalNet:
 
     def start_sequencer(self, *arguments: str) -> None:
         """Start the sequencer; also to start it again."""
+        _check_free(self.ports.rpc)
         command = [sys.executable, "-m", "sequencer", "--deployment", str(self.deployment_path)]
         command += ["--data", str(self.folder / "sequencer"), "--l1", self.l1_url, "--port", str(self.ports.rpc)]
         self._start("sequencer", [*command, *arguments])
@@ -101,6 +103,7 @@ class LocalNet:
 
     def start_challenger(self, *arguments: str) -> None:
         """Start the challenger in watch mode."""
+        _check_free(self.ports.status)
         command = [sys.executable, "-m", "challenger", "--watch-only", "--deployment", str(self.deployment_path)]
         command += ["--data", str(self.folder / "challenger"), "--l1", self.l1_url]
         self._start("challenger", [*command, "--port", str(self.ports.status), *arguments])
@@ -140,6 +143,13 @@ class LocalNet:
 
     def _start(self, name: str, command: Sequence[str]) -> None:
         self.children[name] = Child(name, command, self.folder / "logs" / f"{name}.log", {"PYTHONPATH": str(ROOT)})
+
+
+def _check_free(port: int) -> None:
+    """ProcessFailed where something listens there already: it would be taken for what is about to start."""
+    with socket.socket() as probe:
+        if probe.connect_ex(("127.0.0.1", port)) == 0:
+            raise ProcessFailed(f"port {port} is in use: is another devnet running?")
 
 
 def answers(url: str) -> bool:

@@ -12,6 +12,7 @@ from localnet import LocalNet, Ports
 from localnet.process import ProcessFailed
 from story import act_one
 from story.stage import DemoFailed, Stage
+from tandem.l1.contracts import checksum
 from tandem.l1.signer import development_account
 
 REFUSED = development_account(5)
@@ -45,7 +46,7 @@ def _play(net: LocalNet, console: Console) -> None:
     console.print(f"   [green]✓[/] L1 (anvil)       {net.l1_url}")
     with console.status("deploying the contracts (ape run deploy)"):
         net.deploy()
-    console.print(f"   [green]✓[/] contracts        Inbox 0x{net.deployment.l1.inbox.hex()}")
+    console.print(f"   [green]✓[/] contracts        Inbox {checksum(net.deployment.l1.inbox)}")
     with console.status("starting the sequencer"):
         net.start_sequencer("--refuse", REFUSED.address, "--batch-age", "3000")
     console.print(f"   [green]✓[/] sequencer        {net.l2_url}")

@@ -13,7 +13,7 @@ from rich.table import Table
 from localnet import LocalNet
 from localnet.process import ProcessFailed
 from story.stage import ETHER, DemoFailed, Layer
-from tandem.l1.contracts import L1, connect
+from tandem.l1.contracts import L1, checksum, connect
 from tandem.l1.signer import development_account
 
 FUNDED = range(3, 10)
@@ -65,7 +65,7 @@ def _describe(net: LocalNet, console: Console) -> None:
     table.add_row("L2", net.l2_url, str(deployment.parameters.chain_id))
     table.add_row("challenger", f"{net.status_url}/status", "")
     for name in ("inbox", "rollup", "bridge", "token_bridge"):
-        table.add_row(f"{name.replace('_', ' ')} (L1)", "0x" + getattr(deployment.l1, name).hex(), "")
+        table.add_row(f"{name.replace('_', ' ')} (L1)", checksum(getattr(deployment.l1, name)), "")
     console.print(table)
     accounts = Table(
         "account", "address", "private key", title=f"{AMOUNT // ETHER:,} ETH each on L2", title_justify="left"

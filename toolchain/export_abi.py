@@ -1,7 +1,7 @@
 """Export the ABIs that the Python side needs from ape's compiled sources into tandem/l1/abi (`make abi`).
 
 They are committed, so that daemons run without a compiler and a change of interface shows as a diff;
-tests/contracts/test_abi.py compares them with the sources.
+tests/parity/test_constants.py compares them with the sources.
 """
 
 import json

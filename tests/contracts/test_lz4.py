@@ -209,9 +209,9 @@ class TestWorstCase:
     """What decoding costs at most: the costliest inputs that a search found, and a bound from prices.
 
     The search measured 24,690 kinds of sequences (0 to 271 literals, matches of 4 to 40,000, offsets of 1 to 1,000),
-    one by one and in mixtures at the caps, in several orders. The prices were fitted to it; here a part of it is measured
-    again. They leave out what the bounds' renewal costs, about 115 gas each time: rare in long inputs by estimate (50,000
-    gas in all), which the slack below 10M covers.
+    one by one and in mixtures at the caps, in several orders. The prices were fitted to it; here a part of it is
+    measured again. They leave out what renewing the decoder's bounds costs, about 115 gas each time: rare in long
+    inputs by estimate (50,000 gas in all), which the slack below 10M covers.
     """
 
     SEQUENCE_PRICE, BYTE_PRICE = 350, 14.75

@@ -32,6 +32,9 @@ from tandem.transactions.transaction import SignedTransaction
 
 IDLE_WAIT = 0.01
 """Seconds that the loop sleeps for a request before it looks at L1's news and the clock again."""
+CLOSING_DELAY = 1.0
+"""Seconds of quiet after which one empty block closes a run of blocks. Clients such as ethers look for a receipt when a
+new block appears: without it, who began to wait just after the last block would wait until someone else transacts."""
 REQUESTS_AT_ONCE = 64
 """Bus requests served before the clock is looked at."""
 
@@ -67,6 +70,7 @@ class Engine:
         self._development = development
         self._block_time = block_time
         self._next_block = 0.0
+        self._close_at: float | None = None
         self._log = structlog.get_logger("engine")
 
     def run(self, stopping: Event) -> None:
@@ -241,8 +245,13 @@ class Engine:
             return
         if self._block_time:
             self._next_block = max(self._next_block + self._block_time, time.monotonic())
-            if self._build() and self._builder.was_full:
-                self._next_block = time.monotonic()  # a block's worth waits already: the block time is for quiet times
+            if self._build():
+                self._close_at = time.monotonic() + CLOSING_DELAY
+                if self._builder.was_full:
+                    self._next_block = time.monotonic()  # a block's worth waits: the block time is for quiet times
+            elif self._close_at is not None and time.monotonic() >= self._close_at:
+                self._close_at = None
+                self._build(empty=True)
         else:
             while self._build(limit=1):
                 pass

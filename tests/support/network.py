@@ -9,7 +9,7 @@ from eth_account.signers.local import LocalAccount
 from localnet import LocalNet
 from story.stage import ETHER, Layer
 from tandem.chain.spec import MESSAGE_PASSER
-from tandem.l1.contracts import L1, checksum, connect
+from tandem.l1.contracts import L1, abi, checksum, connect
 from tandem.l1.signer import development_account
 
 USERS = [development_account(index) for index in range(3, 9)]
@@ -87,8 +87,6 @@ class Harness:
         assert escrow == minted[-1] - finalised
 
     def _finalised_withdrawals(self) -> list[Any]:
-        from tandem.l1.contracts import abi
-
         passer = self.l2.web3.eth.contract(address=checksum(MESSAGE_PASSER), abi=abi("MessagePasser"))
         status_of = self.contracts.bridge.functions.statusOf
         return [

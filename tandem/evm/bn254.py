@@ -4,8 +4,6 @@ py-evm's are pure Python: a pairing of two points takes two seconds there and 6 
 not stop a sequencer for seconds. tests/unit/evm compares the two. Gas and the chain's caps stay ours.
 """
 
-import threading
-
 from pyrevm import EVM
 
 from tandem.evm.frame import Frame
@@ -16,9 +14,6 @@ PAIR_BYTES = 192
 ENOUGH_GAS = 1 << 40
 """For revm, which must never be the one to run out."""
 CALLER = "0x" + "00" * 19 + "ff"
-
-_engines = threading.local()
-"""pyrevm's objects stay in the thread that made them."""
 
 
 def ec_add(frame: Frame) -> None:
@@ -43,11 +38,8 @@ def ec_pairing(frame: Frame) -> None:
 
 
 def _call(number: int, data: bytes) -> bytes:
-    engine = getattr(_engines, "engine", None)
-    if engine is None:
-        engine = _engines.engine = EVM()
     try:
-        return bytes(engine.message_call(caller=CALLER, to=f"0x{number:040x}", calldata=bytes(data), gas=ENOUGH_GAS))
+        return bytes(EVM().message_call(caller=CALLER, to=f"0x{number:040x}", calldata=bytes(data), gas=ENOUGH_GAS))
     except RuntimeError as error:
         if "PrecompileError" not in str(error):
             raise

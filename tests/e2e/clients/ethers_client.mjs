@@ -5,7 +5,8 @@ import { ContractFactory, JsonRpcProvider, Wallet, parseEther } from "ethers";
 
 const [url, key, artifactPath] = process.argv.slice(2);
 const artifact = JSON.parse(readFileSync(artifactPath, "utf8"));
-const provider = new JsonRpcProvider(url, undefined, { polling: true, pollingInterval: 100 });
+// ethers keeps answers for 250 ms, which is a whole block here: a nonce read just before the last block would be used again.
+const provider = new JsonRpcProvider(url, undefined, { polling: true, pollingInterval: 100, cacheTimeout: -1 });
 const wallet = new Wallet(key, provider);
 
 const token = await new ContractFactory(artifact.abi, artifact.bytecode, wallet).deploy(parseEther("1000"));

@@ -33,7 +33,7 @@ console.log(
     refusal,
     ether: Number(await provider.getBalance(receiver)),
     typeTwo: sent.type === 2,
-    transactionsInBlock: block.prefetchedTransactions.length,
+    isInItsBlock: block.prefetchedTransactions.some((transaction) => transaction.hash === plain.hash),
     fees: (await provider.getFeeData()).maxFeePerGas > 0n,
   }),
 );

@@ -51,7 +51,7 @@ class Filters:
         self.expire(item.asked)
         if len(self._filters) >= self._limits.filters:
             raise RpcError(LIMIT_EXCEEDED, f"there are {self._limits.filters} filters already; uninstall some")
-        name = "0x" + secrets.token_hex(16)
+        name = hex(secrets.randbits(128))  # a quantity: no leading zeros
         self._filters[name] = item
         return name
 

@@ -100,7 +100,7 @@ class Connection:
             if not isinstance(wanted, dict):
                 raise invalid_params("invalid argument 1: a filter object is expected")
             criteria = params.log_criteria(wanted)
-        name = "0x" + secrets.token_hex(16)
+        name = hex(secrets.randbits(128))  # a quantity: no leading zeros
         self._names.add(name)
         self._publisher.add(Subscription(name, kind, self._notify, criteria))
         return name

@@ -128,7 +128,7 @@ class _ActOne:
         )
         sent = stage.l2.call(stage.bob, swap, ETHER)
         stage.show("bob swaps 1 ETH", stage.l2, sent)
-        self.rows.append(("Uniswap V2 swap", sent.hash, sent.gas))
+        self.rows.append(("Uniswap V2 swap (*)", sent.hash, sent.gas))
         got = self.token.functions.balanceOf(stage.bob.address).call() - before
         if not got:
             raise DemoFailed("the swap gave nothing")
@@ -245,6 +245,7 @@ class _ActOne:
                 for what, digest, on_l1 in self.rows
             ],
         )
+        stage.tell("(*) not run on L1: the gas it used on L2")
         stage.tell(f"{self.batch_bytes / self.batch_transactions:.0f} bytes on L1 a transaction, signatures included")
         status = stage.sync_status()
         heads = [

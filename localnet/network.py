@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Sequence
@@ -18,6 +19,8 @@ ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 START_TIMEOUT = 60.0
 DEPLOY_TIMEOUT = 300.0
+FREE_TIMEOUT = 5.0
+"""Seconds that a port may take to become free: the children of a process that was killed die a moment later."""
 L1_BLOCK_TIME = 2
 """Seconds between L1 blocks; a transaction also makes one at once."""
 
@@ -146,10 +149,14 @@ class LocalNet:
 
 
 def _check_free(port: int) -> None:
-    """ProcessFailed where something listens there already: it would be taken for what is about to start."""
-    with socket.socket() as probe:
-        if probe.connect_ex(("127.0.0.1", port)) == 0:
-            raise ProcessFailed(f"port {port} is in use: is another devnet running?")
+    """ProcessFailed where something goes on listening there: it would be taken for what is about to start."""
+    end = time.monotonic() + FREE_TIMEOUT
+    while time.monotonic() < end:
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return
+        time.sleep(0.1)
+    raise ProcessFailed(f"port {port} is in use: is another devnet running?")
 
 
 def answers(url: str) -> bool:

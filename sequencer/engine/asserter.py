@@ -24,8 +24,6 @@ class Asserter(Role):
     ) -> None:
         """`interval`: seconds between two looks at L1. `spacing`: least seconds between two assertions."""
         super().__init__("asserter", interval, stopping)
-        self.made = self.confirmed = 0
-        """Assertions made and confirmed since start."""
         self._store = store
         self._l1 = l1
         self._sender = sender
@@ -48,7 +46,6 @@ class Asserter(Role):
             if not rollup.isConfirmable(assertion).call():
                 break
             self._sender.send(rollup.confirmAssertion(assertion))
-            self.confirmed += 1
             self._log.info("assertion confirmed", id=assertion.hex())
         if claim is not None and time.monotonic() - self._last_made >= self._spacing:
             self._assert(claim)
@@ -61,7 +58,6 @@ class Asserter(Role):
             return
         receipt = self._sender.send(rollup.createAssertion(*claim_arguments(claim)), value=bond)
         self._last_made = time.monotonic()
-        self.made += 1
         self._log.info(
             "assertion made",
             id=claim.opening.id().hex(),

@@ -46,8 +46,6 @@ class Batcher(Role):
     def __init__(self, store: ChainStore, l1: L1, sender: L1Sender, max_age: float, stopping: Event) -> None:
         """`max_age`: seconds that a block may wait for its batch to fill."""
         super().__init__("batcher", POLL, stopping)
-        self.posted = 0
-        """Batches posted since start."""
         self._store = store
         self._l1 = l1
         self._sender = sender
@@ -65,7 +63,6 @@ class Batcher(Role):
         nonce = self._sender.nonce_at(cursor, cursor_hash)
         call = self._l1.inbox.functions.submitBatch(batch.data, max(batch.messages_consumed, overdue))
         receipt = self._sender.send(call, nonce=nonce)
-        self.posted += 1
         self._log.info(
             "batch posted",
             blocks=f"{batch.first_block}..{batch.last_block}",

@@ -14,7 +14,7 @@ from tandem.inbox.queues import L1Context, QueuedMessage, accumulate
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import ZERO_HASH, Gas, Hash, Seconds, Wei
 from tandem.state.database import StateDatabase
-from tandem.transactions.transaction import SignedTransaction, Transaction
+from tandem.transactions.transaction import Transaction
 
 BlockHashes = Callable[[int], Hash]
 """The hash of an earlier block by its number (for BLOCKHASH: the 256 before)."""
@@ -40,11 +40,6 @@ class Block:
     """By how many wei the sum of all balances grew."""
     burnt: Wei
     """Wei that SELFDESTRUCT destroyed in it."""
-
-    @property
-    def message_count(self) -> int:
-        """How many of its transactions are messages from L1; they come first."""
-        return sum(not isinstance(transaction, SignedTransaction) for transaction in self.transactions)
 
 
 def take_messages(queue: Sequence[QueuedMessage], limit: int, gas_limit: Gas) -> tuple[QueuedMessage, ...]:

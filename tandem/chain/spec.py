@@ -19,7 +19,6 @@ MESSAGE_PASSER = Address(bytes.fromhex("5400000000000000000000000000000000000001
 TOKEN_FACTORY = Address(bytes.fromhex("5400000000000000000000000000000000000002"))
 L1_INFO = Address(bytes.fromhex("5400000000000000000000000000000000000003"))
 
-PRODUCTION_CHAIN_IDS = frozenset({1, 10, 8453, 42161})
 DEVELOPMENT_CHAIN_IDS = frozenset({1337, 31337, 42069})
 """Only on these are development keys, development methods and cheating allowed."""
 

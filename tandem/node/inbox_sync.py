@@ -1,7 +1,6 @@
 """A thread that reads the inbox and hands each update to whoever writes the store."""
 
 import queue
-import time
 from threading import Event, Thread
 
 import requests
@@ -46,8 +45,6 @@ class InboxSync(Thread):
         self.failed = False
         """Whether a bug has ended it."""
         self.connected = False
-        self.last_contact = 0.0
-        """time.time() when L1 last answered."""
         self._store = store
         self._reader = reader
         self._stopping = stopping
@@ -77,7 +74,7 @@ class InboxSync(Thread):
             try:
                 with self._store.read() as session:
                     update = self._reader.poll(session)
-                backoff, self.connected, self.last_contact = POLL_INTERVAL, True, time.time()
+                backoff, self.connected = POLL_INTERVAL, True
             except L1_ERRORS as error:
                 self.connected = False
                 self._log.warning("L1 does not answer", error=str(error), retry_in=backoff)

@@ -1,0 +1,71 @@
+"""The pinned compiler by itself: a few sources to their bytecode, without the project around them."""
+
+import json
+import subprocess
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).resolve().parents[2]
+COMPILER = ROOT / "toolchain" / "solc-v0.8.30"
+SETTINGS: dict[str, Any] = {
+    "evmVersion": "cancun",
+    "optimizer": {"enabled": True, "runs": 200},
+    "viaIR": False,
+    "outputSelection": {"*": {"*": ["abi", "evm.bytecode.object", "evm.deployedBytecode.object"]}},
+}
+"""As in ape-config.yaml."""
+COMPILER_LIMIT = 300
+"""Seconds."""
+
+
+class CompilationError(Exception):
+    """The compiler refused. The message is its own."""
+
+
+@dataclass(frozen=True, slots=True)
+class Compiled:
+    """A contract, ready to deploy."""
+
+    name: str
+    abi: list[dict[str, Any]]
+    creation: bytes
+    runtime: bytes
+
+
+@cache
+def compile_contracts(*sources: str) -> dict[str, Compiled]:
+    """All contracts of these files (paths relative to `contracts/`) and of what they import, by name.
+
+    CompilationError where a file does not compile.
+    """
+    paths = [f"contracts/{source}" for source in sources]
+    request = {
+        "language": "Solidity",
+        "sources": {path: {"content": (ROOT / path).read_text()} for path in paths},
+        "settings": SETTINGS | {"remappings": ["@openzeppelin/contracts=node_modules/@openzeppelin/contracts"]},
+    }
+    done = subprocess.run(
+        [str(COMPILER), "--standard-json", "--base-path", str(ROOT)],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        timeout=COMPILER_LIMIT,
+        check=True,
+        cwd=ROOT,
+    )
+    answer = json.loads(done.stdout[done.stdout.index("{") :])
+    errors = [item["formattedMessage"] for item in answer.get("errors", []) if item["severity"] == "error"]
+    if errors:
+        raise CompilationError("\n".join(errors))
+    return {
+        name: Compiled(
+            name,
+            entry["abi"],
+            bytes.fromhex(entry["evm"]["bytecode"]["object"]),
+            bytes.fromhex(entry["evm"]["deployedBytecode"]["object"]),
+        )
+        for file in answer["contracts"].values()
+        for name, entry in file.items()
+    }

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Protocol
 
-from tandem.chain.block import BlockHashes
+from tandem.chain.recent import BlockHashes
 from tandem.chain.spec import ChainParameters
 from tandem.evm.context import no_block_hash
 from tandem.inbox.queues import QueuedBatch, QueuedMessage

@@ -31,7 +31,7 @@ def fetch(frame: Frame) -> int:
 
 
 def begin(m: Machine) -> tuple[Frame, list[int]]:
-    """Open the frame, check and charge what every instruction does. Gives the frame and the words taken, the top first."""
+    """Open the frame, check and charge what every instruction does. Gives the frame and the words taken."""
     frame = m.read_frame()
     code, tape = frame.code, m.tape
     if frame.pc < code.size:

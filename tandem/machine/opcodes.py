@@ -1,7 +1,7 @@
 """Cancun's instructions: what each takes and leaves on the stack, its static gas, and who judges it.
 
-Twin of contracts/machine/lib/Opcodes.sol. Static gas is what is charged whatever happens; what depends on state, size or
-value is charged by the instruction (yellow paper, appendix G and H, and the EIPs since).
+Twin of contracts/machine/lib/Opcodes.sol. Static gas is what is charged whatever happens; what depends on state, size
+or value is charged by the instruction (yellow paper, appendix G and H, and the EIPs since).
 """
 
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ Field: TypeAlias = "int | bytes | Slice | WordTree | L1Context | tuple[Field, ..
 
 
 def to_words(value: Field) -> bytes:
-    """A field's words: numbers and addresses padded on the left, a slice as root, offset and length, a tree as its root."""
+    """A field's words: numbers and addresses padded on the left, a slice as three words, a tree as its root."""
     if isinstance(value, int):
         return word(value)
     if isinstance(value, bytes):
@@ -155,7 +155,7 @@ class Scan(Structure):
 
 @dataclass(frozen=True, slots=True)
 class Warm(Structure):
-    """Aux of WARM: where in the access list (byte positions in the transaction's tree), whose slots, the gas to run with."""
+    """Aux of WARM: where in the access list (byte positions in the batch), whose slots, the gas to run with."""
 
     position: int
     list_end: int

@@ -26,7 +26,7 @@ class Range:
 
 
 class WordTree:
-    """A mutable word tree. `shared` says that a slice of it outlives its owner's next write: who writes clones first."""
+    """A mutable word tree. `shared`: a slice of it outlives its owner's next write, so who writes clones first."""
 
     __slots__ = ("_dirty", "_levels", "data", "depth", "shared")
 

@@ -113,7 +113,7 @@ interface IRollup {
     /// @return id The assertion's id.
     function createAssertion(
         AssertionOpening calldata opening,
-        bytes32[16] calldata header,
+        bytes32[17] calldata header,
         Account calldata messagePasser,
         SparseMerkleTree.Proof calldata proof
     ) external payable returns (AssertionId id);

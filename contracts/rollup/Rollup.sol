@@ -63,7 +63,7 @@ contract Rollup is IRollup {
     /// @inheritdoc IRollup
     function createAssertion(
         AssertionOpening calldata opening,
-        bytes32[16] calldata header,
+        bytes32[17] calldata header,
         Account calldata messagePasser,
         SparseMerkleTree.Proof calldata proof
     ) external payable returns (AssertionId id) {
@@ -200,7 +200,7 @@ contract Rollup is IRollup {
     /// @dev The state's parts belong together: the dispute game then only has to judge the block hash.
     function _checkState(
         State calldata state,
-        bytes32[16] calldata header,
+        bytes32[17] calldata header,
         Account calldata messagePasser,
         SparseMerkleTree.Proof calldata proof
     ) private pure {

@@ -79,22 +79,22 @@ library RollupHashing {
 }
 
 /// @title Header
-/// @notice An L2 block header: 16 words in the order of the protocol reference, section 2.
+/// @notice An L2 block header: 17 words in the order of the protocol reference, section 2.
 library Header {
-    uint256 internal constant WORDS = 16;
+    uint256 internal constant WORDS = 17;
     uint256 internal constant STATE_ROOT = 3;
     uint256 internal constant MESSAGES_CONSUMED = 15;
 
     /// @notice The block hash.
-    function hash(bytes32[16] calldata words) internal pure returns (bytes32) {
+    function hash(bytes32[17] calldata words) internal pure returns (bytes32) {
         return keccak256(abi.encode(words));
     }
 
-    function stateRoot(bytes32[16] calldata words) internal pure returns (bytes32) {
+    function stateRoot(bytes32[17] calldata words) internal pure returns (bytes32) {
         return words[STATE_ROOT];
     }
 
-    function messagesConsumed(bytes32[16] calldata words) internal pure returns (uint256) {
+    function messagesConsumed(bytes32[17] calldata words) internal pure returns (uint256) {
         return uint256(words[MESSAGES_CONSUMED]);
     }
 }

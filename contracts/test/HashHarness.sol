@@ -28,7 +28,7 @@ contract HashHarness {
     }
 
     /// @return What the rollup reads from a header, after its hash: state root and messages consumed.
-    function header(bytes32[16] calldata words) external pure returns (bytes32, bytes32, uint256) {
+    function header(bytes32[17] calldata words) external pure returns (bytes32, bytes32, uint256) {
         return (Header.hash(words), Header.stateRoot(words), Header.messagesConsumed(words));
     }
 

@@ -58,6 +58,7 @@ def header_json(header: Header, block_bloom: int) -> Json:
         "l1OriginTimestamp": hex(header.origin.timestamp),
         "l1BaseFee": hex(header.origin.base_fee),
         "messagesConsumed": hex(header.messages_consumed),
+        "recentHashes": data(header.recent_hashes),
     }
 
 

@@ -1,10 +1,11 @@
 """Building one block: the code that the sequencer and every deriving node share, so that both get the same hash."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tandem.chain.fees import next_base_fee
 from tandem.chain.header import Header
+from tandem.chain.recent import BlockHashes, recent_hashes
 from tandem.chain.spec import FEE_VAULT, ChainParameters
 from tandem.evm.context import BlockContext
 from tandem.evm.executor import BlockExecutor
@@ -12,12 +13,9 @@ from tandem.evm.receipt import Receipt
 from tandem.evm.rules import CANCUN, Rules
 from tandem.inbox.queues import L1Context, QueuedMessage, accumulate
 from tandem.primitives.hashing import keccak
-from tandem.primitives.types import ZERO_HASH, Gas, Hash, Seconds, Wei
+from tandem.primitives.types import ZERO_HASH, Gas, Seconds, Wei
 from tandem.state.database import StateDatabase
 from tandem.transactions.transaction import Transaction
-
-BlockHashes = Callable[[int], Hash]
-"""The hash of an earlier block by its number (for BLOCKHASH: the 256 before)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,9 +112,10 @@ class BlockBuilder:
         for transaction, receipt in zip(self._transactions, self._receipts, strict=True):
             transactions_acc = accumulate(transactions_acc, transaction.hash)
             receipts_acc = accumulate(receipts_acc, receipt.hash())
+        number = self._context.number
         header = Header(
             parent_hash=self._parent.hash,
-            number=self._parent.number + 1,
+            number=number,
             timestamp=self._template.timestamp,
             state_root=root,
             transactions_acc=transactions_acc,
@@ -128,6 +127,7 @@ class BlockBuilder:
             coinbase=FEE_VAULT,
             origin=self._template.origin,
             messages_consumed=self._parent.messages_consumed + len(self._template.messages),
+            recent_hashes=recent_hashes(number, self._context.block_hash),
         )
         return Block(header, tuple(self._transactions), tuple(self._receipts), growth, diff.burnt)
 

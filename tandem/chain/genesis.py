@@ -1,6 +1,7 @@
 """The genesis block: a pure function of a chain's parameters and genesis accounts."""
 
 from tandem.chain.header import Header
+from tandem.chain.recent import RECENT_DEPTH
 from tandem.chain.spec import FEE_VAULT, ChainParameters, Genesis
 from tandem.evm.diff import StateDiff
 from tandem.inbox.queues import L1Context
@@ -11,6 +12,7 @@ from tandem.state.account import Account
 from tandem.state.code import code_root
 from tandem.state.database import StateDatabase
 from tandem.state.tables import StateTables
+from tandem.state.words import zero_root
 
 
 def genesis_header(parameters: ChainParameters, genesis: Genesis, tables: StateTables) -> Header:
@@ -30,6 +32,7 @@ def genesis_header(parameters: ChainParameters, genesis: Genesis, tables: StateT
         coinbase=FEE_VAULT,
         origin=L1Context(0, ZERO_HASH, genesis.timestamp, Wei(0)),
         messages_consumed=0,
+        recent_hashes=zero_root(RECENT_DEPTH),
     )
 
 

@@ -6,12 +6,12 @@ from tandem.inbox.queues import L1Context
 from tandem.primitives.hashing import address_word, keccak, word
 from tandem.primitives.types import Address, Gas, Hash, Seconds, Wei
 
-HEADER_BYTES = 16 * 32
+HEADER_BYTES = 17 * 32
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A block's header: 16 words. `origin` is the L1 context of the last message consumed."""
+    """A block's header: 17 words. `origin` is the L1 context of the last message consumed."""
 
     parent_hash: Hash
     number: int
@@ -26,13 +26,15 @@ class Header:
     coinbase: Address
     origin: L1Context
     messages_consumed: int
+    recent_hashes: Hash
+    """Word tree over the hashes of the 256 blocks before (tandem.chain.recent)."""
     hash: Hash = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "hash", keccak(self.encode()))
 
     def encode(self) -> bytes:
-        """abi.encode of the 16 words: 512 bytes."""
+        """abi.encode of the 17 words: 544 bytes."""
         return (
             self.parent_hash
             + word(self.number)
@@ -47,6 +49,7 @@ class Header:
             + address_word(self.coinbase)
             + self.origin.encode()
             + word(self.messages_consumed)
+            + self.recent_hashes
         )
 
     @classmethod
@@ -68,4 +71,5 @@ class Header:
             coinbase=Address(words[10][12:]),
             origin=L1Context(number[11], Hash(words[12]), Seconds(number[13]), Wei(number[14])),
             messages_consumed=number[15],
+            recent_hashes=Hash(words[16]),
         )

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 
 from tandem.batch.packed import unpack
 from tandem.batch.payload import PackedBlock, decode_batch
-from tandem.chain.block import Block, BlockBuilder, BlockHashes, BlockTemplate, make_template, take_messages
+from tandem.chain.block import Block, BlockBuilder, BlockTemplate, make_template, take_messages
 from tandem.chain.header import Header
+from tandem.chain.recent import BlockHashes
 from tandem.chain.spec import ChainParameters
 from tandem.errors import EncodingError, InvalidTransaction
 from tandem.inbox.queues import DataLocation, QueuedBatch, QueuedMessage

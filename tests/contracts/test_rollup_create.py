@@ -127,7 +127,7 @@ class TestBatchesRule:
 
 
 class TestStateChecks:
-    @pytest.mark.parametrize("word", range(16))
+    @pytest.mark.parametrize("word", range(17))
     def test_every_header_word_counts(self, rollup, child, alice, word):
         child.state.header[word] = keccak(b"damage")
         with ape.reverts(rollup.WrongHeader):

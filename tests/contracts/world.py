@@ -124,7 +124,7 @@ class L2State:
         record = abi_hash(["uint256", "uint256", "bytes32", "bytes32", "uint256", "bytes32"], list(self.passer))
         self.accounts[self.passer_key] = record
         self.state_root = tree_model.root(self.accounts)
-        self.header = [i.to_bytes(32, "big") for i in range(16)]
+        self.header = [i.to_bytes(32, "big") for i in range(17)]
         self.header[3] = self.state_root
         self.header[15] = self.messages.to_bytes(32, "big")
         self.block_hash = keccak(b"".join(self.header))

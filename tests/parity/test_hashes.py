@@ -34,6 +34,7 @@ headers = st.builds(
     coinbase=addresses,
     origin=contexts,
     messages_consumed=uint256,
+    recent_hashes=hashes32,
 )
 states = st.builds(State, hashes32, hashes32, hashes32, uint64, uint64)
 openings = st.builds(Opening, hashes32, states, hashes32, hashes32)

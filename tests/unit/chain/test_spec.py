@@ -13,7 +13,7 @@ from tandem.chain.header import HEADER_BYTES, Header
 from tandem.chain.spec import Deployment
 from tandem.errors import ConfigError
 from tandem.primitives.hashing import keccak
-from tandem.primitives.types import Gas, Wei
+from tandem.primitives.types import ZERO_HASH, Gas, Wei
 from tandem.state.tables import StateTables
 from tests.support.chain import make_deployment
 
@@ -46,6 +46,7 @@ def test_a_header_is_read_back_and_hashed_over_all_its_words() -> None:
     assert Header.decode(header.encode()) == header
     assert header.hash == keccak(header.encode())
     assert replace(header, gas_used=Gas(1)).hash != header.hash
+    assert replace(header, recent_hashes=ZERO_HASH).hash != header.hash
 
 
 def test_the_genesis_commits_to_every_parameter() -> None:

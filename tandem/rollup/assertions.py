@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from tandem.chain.header import Header
 from tandem.primitives.hashing import keccak, word
 from tandem.primitives.types import Hash
+from tandem.rollup.trace_tree import TraceTree
 from tandem.state.account import Account
 from tandem.state.proof import Proof
 
@@ -56,12 +57,4 @@ class Claim:
 
 def trace_root(leaves: Sequence[bytes]) -> Hash:
     """Root of the perfect binary tree of depth 20 over the level-0 states, the last one repeated to fill it."""
-    assert len(leaves) <= 1 << TRACE_DEPTH, "the caps of batches and assertions keep every trace below this"
-    level = list(leaves)
-    filler = level[-1]
-    for _ in range(TRACE_DEPTH):
-        if len(level) % 2:
-            level.append(filler)
-        level = [keccak(level[at] + level[at + 1]) for at in range(0, len(level), 2)]
-        filler = keccak(filler + filler)
-    return Hash(level[0])
+    return TraceTree(b"".join(leaves), TRACE_DEPTH).root

@@ -11,8 +11,8 @@ from tandem.evm.context import BlockContext
 from tandem.evm.diff import StateDiff
 from tandem.evm.executor import BlockExecutor
 from tandem.evm.frame import Frame, Message
-from tandem.evm.receipt import Log
-from tandem.evm.rules import FORKS, Fork, blob_base_fee, ethereum
+from tandem.evm.receipt import Log, Receipt
+from tandem.evm.rules import FORKS, Fork, Rules, blob_base_fee, ethereum
 from tandem.primitives import rlp
 from tandem.primitives.hashing import EMPTY_CODE_HASH, keccak
 from tandem.primitives.types import Address, Gas, Hash, Seconds, Wei
@@ -75,27 +75,59 @@ class SilentTracer:
         """A SELFDESTRUCT."""
 
 
-def check(case: Case, traced: bool = False) -> None:
-    """Run the case through the state database and the block executor. Mismatch where it does not end as it must."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A case before its transaction: the pre-state in tables, and what the transaction will see."""
+
+    tables: StateTables
+    database: StateDatabase
+    root: Hash
+    context: BlockContext
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the engine left a case: the state root of our own tree, and the receipt unless it refused the transaction."""
+
+    prepared: Prepared
+    root: Hash
+    receipt: Receipt | None
+
+
+def prepare(case: Case) -> Prepared:
+    """The case's pre-state and surroundings."""
     fork = _fork(case)
-    chain_id = number(case.fixture.get("config", {}).get("chainid", "0x01"))
     tables = StateTables(MemoryTable(), MemoryTable(), MemoryTable())
     database = StateDatabase(tables)
-    before, _ = database.commit(tree.EMPTY, _genesis(case.fixture["pre"]))
-    executor = BlockExecutor(database, _context(case.fixture["env"], fork), ethereum(fork, chain_id))
-    logs: tuple[Log, ...] = ()
+    root, _ = database.commit(tree.EMPTY, _genesis(case.fixture["pre"]))
+    return Prepared(tables, database, root, _context(case.fixture["env"], fork), ethereum(fork, chain_id(case)))
+
+
+def chain_id(case: Case) -> int:
+    """The chain that the case is on."""
+    return number(case.fixture.get("config", {}).get("chainid", "0x01"))
+
+
+def check(case: Case, traced: bool = False) -> Ended:
+    """Run the case through the state database and the block executor. Mismatch where it does not end as it must."""
+    prepared = prepare(case)
+    database, before = prepared.database, prepared.root
+    executor = BlockExecutor(database, prepared.context, prepared.rules)
+    receipt: Receipt | None = None
     refusal: Exception | None = None
     try:
-        logs = executor.apply(_transaction(case, chain_id), SilentTracer() if traced else None).logs
+        receipt = executor.apply(transaction(case), SilentTracer() if traced else None)
     except (InvalidTransaction, EncodingError) as error:
         refusal = error
     diff = executor.finish()
     after, growth = database.commit(before, diff)
-    _compare(case, refusal, logs, tables)
+    _compare(case, refusal, receipt.logs if receipt else (), prepared.tables)
     if refusal is not None and after != before:
         raise Mismatch("a refused transaction changed the state")
     if growth != diff.minted - diff.burnt:
         raise Mismatch(f"the supply grew by {growth} wei, {diff.burnt} were reported burnt")
+    return Ended(prepared, after, receipt)
 
 
 def _compare(case: Case, refusal: Exception | None, logs: tuple[Log, ...], tables: StateTables) -> None:
@@ -122,11 +154,12 @@ def _fork(case: Case) -> Fork:
     return replace(fork, max_blobs=number(schedule["max"]), blob_fee_fraction=fraction)
 
 
-def _transaction(case: Case, chain_id: int) -> SignedTransaction:
+def transaction(case: Case) -> SignedTransaction:
+    """The case's transaction. EncodingError where its bytes are none."""
     encoded = case.post.get("txbytes")
     if encoded:
         return decode(octets(encoded))
-    return from_fields(case.fixture["transaction"], case.post["indexes"], chain_id)
+    return from_fields(case.fixture["transaction"], case.post["indexes"], chain_id(case))
 
 
 def _genesis(pre: dict[str, Any]) -> StateDiff:

@@ -1,0 +1,161 @@
+"""The two traces that a dispute is about (machine.md, section 1), with proofs of any of their states.
+
+Level 0: the boundaries of an assertion's batches, transactions done by the engine. Level 1: every step from one boundary
+to the next, taken by the stepper. Leaf i of a trace is the state behind its step i; the last one repeats.
+"""
+
+from dataclasses import dataclass, replace
+
+from tandem.chain.header import Header
+from tandem.machine.chain import Chain
+from tandem.machine.fast import skip_item
+from tandem.machine.machine import Machine
+from tandem.machine.modes import Mode
+from tandem.machine.stepper import at_boundary, prove_step, step
+from tandem.machine.stepping import Proven
+from tandem.machine.structures import BlockState, Cursor, State
+from tandem.primitives.types import Hash
+from tandem.rollup.assertions import TRACE_DEPTH
+from tandem.rollup.trace_tree import TraceTree
+
+STEP_DEPTH = 26
+"""Level-1 trees have 2^26 leaves: each step is paid for by at least one gas, and a transaction has at most 2^24; the rest
+is for the steps of a batch's loading and a block's beginning."""
+CHECKPOINT = 64
+"""Boundaries between the states kept to start again from."""
+
+
+class TraceTooLong(Exception):
+    """A trace outgrows its tree. The caps of batches and gas exclude it: a bug in the stepper, never a move."""
+
+
+@dataclass(frozen=True, slots=True)
+class Boundary:
+    """A state of level 0. It has no frame, no transaction and no world: these three are all of it."""
+
+    mode: Mode
+    block: BlockState | Header
+    cursor: Cursor
+
+    def machine(self, chain: Chain) -> Machine:
+        """A machine in this state."""
+        return Machine(chain, State(self.mode, self.block, self.cursor))
+
+
+def boundary(m: Machine) -> Boundary:
+    """The boundary that a machine stands at."""
+    assert at_boundary(m)
+    return Boundary(m.mode, m.block, m.cursor)
+
+
+def first_boundary(header: Header, batches: int, target: int) -> Boundary:
+    """Where an assertion begins: behind the block `header`, `batches` consumed, up to `target`."""
+    return Boundary(Mode.BATCH, header, Cursor(batches, target, header.messages_consumed))
+
+
+def skip(m: Machine) -> None:
+    """To the next boundary, a transaction at once."""
+    cursor = m.cursor
+    if m.mode == Mode.ITEM and cursor.messages < cursor.block_messages_end:
+        skip_item(m, None)
+        m.cursor = replace(cursor, messages=cursor.messages + 1)
+    elif m.mode == Mode.ITEM and cursor.position < cursor.list_end:
+        assert cursor.data.tree is not None
+        start, end = item_span(cursor.data.tree.data, cursor.position)
+        skip_item(m, bytes(cursor.data.tree.data[start:end]))
+        m.cursor = replace(cursor, position=end)
+    else:
+        walk(m)
+
+
+def walk(m: Machine) -> int:
+    """To the next boundary step by step. Gives their number."""
+    steps = 0
+    while True:
+        step(m)
+        steps += 1
+        if at_boundary(m):
+            return steps
+        if steps == 1 << STEP_DEPTH:
+            raise TraceTooLong(f"more than 2^{STEP_DEPTH} steps between two boundaries")
+
+
+def item_span(data: bytes | bytearray, at: int) -> tuple[int, int]:
+    """Where the content of an RLP string that was checked before starts and ends."""
+    first = data[at]
+    if first < 0x80:
+        return at, at + 1
+    if first < 0xB8:
+        return at + 1, at + 1 + first - 0x80
+    start = at + 1 + first - 0xB7
+    return start, start + int.from_bytes(data[at + 1 : start], "big")
+
+
+class AssertionTrace:
+    """Level 0 of an assertion."""
+
+    def __init__(self, chain: Chain, start: Boundary) -> None:
+        """Runs from `start` to where the machine halts."""
+        self._chain = chain
+        self._checkpoints = [start]
+        m = start.machine(chain)
+        leaves = bytearray()
+        count = 0
+        while m.mode != Mode.HALTED or not count:
+            skip(m)
+            leaves += m.hash()
+            count += 1
+            if count % CHECKPOINT == 0:
+                self._checkpoints.append(boundary(m))
+            if count == 1 << TRACE_DEPTH:
+                raise TraceTooLong(f"more than 2^{TRACE_DEPTH} boundaries in an assertion")
+        self.end = boundary(m)
+        self.tree = TraceTree(bytes(leaves), TRACE_DEPTH)
+
+    def origin(self, leaf: int) -> Machine:
+        """The machine before step `leaf` of level 0, ready to take it."""
+        if leaf >= len(self.tree):
+            return self.end.machine(self._chain)
+        m = self._checkpoints[leaf // CHECKPOINT].machine(self._chain)
+        for _ in range(leaf % CHECKPOINT):
+            skip(m)
+        return m
+
+    def steps(self, leaf: int) -> "StepTrace":
+        """Level 1 of one step of level 0."""
+        return StepTrace(self._chain, boundary(self.origin(leaf)))
+
+
+class StepTrace:
+    """Level 1: all states from one boundary to the next."""
+
+    def __init__(self, chain: Chain, start: Boundary) -> None:
+        """Runs from `start` to the next boundary and hashes every state on the way."""
+        self._chain = chain
+        self._start = start
+        m = start.machine(chain)
+        leaves = bytearray()
+        while True:
+            step(m)
+            leaves += m.hash()
+            if at_boundary(m):
+                break
+            if len(leaves) == 32 << STEP_DEPTH:
+                raise TraceTooLong(f"more than 2^{STEP_DEPTH} steps between two boundaries")
+        self.end = boundary(m)
+        self.tree = TraceTree(bytes(leaves), STEP_DEPTH)
+
+    def before(self, index: int) -> Machine:
+        """The machine before step `index`."""
+        m = self._start.machine(self._chain)
+        for _ in range(min(index, len(self.tree))):
+            step(m)
+        return m
+
+    def prove(self, index: int) -> Proven | None:
+        """Step `index` with its witness; None where the trace has ended before it: the state just repeats."""
+        return prove_step(self.before(index)) if index < len(self.tree) else None
+
+    def state_before(self, index: int) -> Hash:
+        """Hash of the state before step `index`."""
+        return self.tree.node(0, index - 1) if index else self._start.machine(self._chain).hash()

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from sequencer.selection import Heads, Pooled, Queue, Selection
+from tandem.batch.packed import MAX_PACKED_BYTES, is_packable
 from tandem.errors import InvalidTransaction
 from tandem.primitives.types import Address, Gas, Hash, Wei
 from tandem.transactions.transaction import SignedTransaction
@@ -42,8 +43,9 @@ class PoolLimits:
     per_sender: int = 4_096
     nonce_gap: int = 4_096
     """How far above the account's nonce a nonce may be."""
-    raw_bytes: int = 98_304
-    """Bytes of one transaction: what one batch can carry."""
+    raw_bytes: int = MAX_PACKED_BYTES
+    """Bytes of one transaction in its standard form. Its packed form may be longer and is looked at too: derivation
+    would skip what is beyond MAX_PACKED_BYTES, so it must not get into a block."""
     gas: Gas = Gas(2**24)
     """Gas limit of one transaction (protocol.md, section 2)."""
     fee_floor: Wei = Wei(0)
@@ -199,6 +201,8 @@ class Mempool:
             raise PoolRefusal("already_known", "already known")
         if len(tx.raw) > limits.raw_bytes:
             raise PoolRefusal("oversized", f"oversized data: {len(tx.raw)} bytes, at most {limits.raw_bytes}")
+        if not is_packable(tx):
+            raise PoolRefusal("oversized", f"oversized data: more than {MAX_PACKED_BYTES} bytes as batches pack it")
         if tx.nonce < account_nonce:
             raise PoolRefusal("nonce_too_low", f"nonce too low: next nonce {account_nonce}, tx nonce {tx.nonce}")
         if tx.nonce > account_nonce + limits.nonce_gap:

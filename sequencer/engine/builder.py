@@ -17,9 +17,8 @@ from tandem.store import ChainStore, ReadSession
 from tandem.store.session import L1_TIME
 
 MAX_BLOCK_BYTES = 90_000
-"""Standard bytes of a block's signed transactions: even if nothing compresses, one block fits one batch."""
-MAX_TRANSACTION_BYTES = 65_536
-"""Bytes of one transaction: any that the pool takes fits an empty block."""
+"""Standard bytes of a block's signed transactions: even if nothing compresses, one block fits one batch. Any
+transaction that the pool takes fits an empty block (PoolLimits.raw_bytes)."""
 MIN_GAS = 21_000
 """Below this nothing fits a block any more."""
 

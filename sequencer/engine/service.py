@@ -10,7 +10,7 @@ from sequencer.bus_server import BusServer
 from sequencer.config import Settings
 from sequencer.engine.asserter import Asserter
 from sequencer.engine.batcher import Batcher
-from sequencer.engine.builder import MAX_TRANSACTION_BYTES, Builder
+from sequencer.engine.builder import Builder
 from sequencer.engine.clock import ChainClock
 from sequencer.engine.development import DevelopmentMethods
 from sequencer.engine.engine import Engine
@@ -94,7 +94,7 @@ def _engine(
     refuse: frozenset[Address],
 ) -> Engine:
     parameters = deployment.parameters
-    pool = Mempool(PoolLimits(raw_bytes=MAX_TRANSACTION_BYTES, fee_floor=parameters.min_base_fee))
+    pool = Mempool(PoolLimits(fee_floor=parameters.min_base_fee))
     pool.refuse.update(refuse)
     clock = ChainClock()
     block_time = settings.builder.block_time_ms / 1000

@@ -13,6 +13,7 @@ from sequencer import bus
 from sequencer.bus_client import BusClient
 from sequencer.rpc import params
 from sequencer.rpc.errors import SERVER_ERROR, RpcError, busy, from_failure
+from tandem.batch.packed import MAX_PACKED_BYTES
 from tandem.chain.fees import next_base_fee
 from tandem.chain.header import Header
 from tandem.chain.spec import ChainParameters
@@ -30,8 +31,6 @@ MAX_WAITING = 16_384
 """Transactions waiting for a frame; above, submissions are refused as busy."""
 YIELD_EVERY = 64
 """Decoding this many (6 ms) gives way to other requests."""
-MAX_RAW_BYTES = 98_304
-"""What one batch can carry (protocol.md, section 4)."""
 REMEMBERED = 65_536
 """Transactions taken whose sender is remembered, to find them while they wait."""
 
@@ -94,8 +93,8 @@ class Submitter:
 
     def _decode(self, raw: Any) -> SignedTransaction:
         content = params.data(raw, "argument 0")
-        if len(content) > MAX_RAW_BYTES:
-            raise InvalidTransaction("oversized", f"oversized data: {len(content)} bytes, at most {MAX_RAW_BYTES}")
+        if len(content) > MAX_PACKED_BYTES:
+            raise InvalidTransaction("oversized", f"oversized data: {len(content)} bytes, at most {MAX_PACKED_BYTES}")
         tx = decode_signed(content)
         if tx.chain_id is None:
             if not self._rules.allow_unprotected:

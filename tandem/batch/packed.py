@@ -11,6 +11,11 @@ from tandem.primitives.types import Address, Gas, Wei
 from tandem.transactions.codec import MAX_UINT64, UnsignedTransaction, decode_access_list
 from tandem.transactions.transaction import DYNAMIC_FEE, LEGACY, AccessList, SignedTransaction
 
+MAX_PACKED_BYTES = 65_536
+"""A longer one is no transaction: L1 must be able to read and hash any in one transaction of its own."""
+MOST_OVERHEAD = 96
+"""By how much a packed form may be longer than the standard one: 62 bytes for zeros of r and s, a few of lengths."""
+
 PARITY, HAS_TO, HAS_DATA, HAS_ACCESS_LIST, UNPROTECTED, RESERVED = 4, 8, 16, 32, 64, 128
 TYPE_MASK = 3
 
@@ -45,8 +50,15 @@ def pack(transaction: SignedTransaction) -> bytes:
     return b"".join(parts)
 
 
+def is_packable(transaction: SignedTransaction) -> bool:
+    """Whether the packed form is one that `unpack` takes. Quick for all but the longest."""
+    return len(transaction.raw) <= MAX_PACKED_BYTES - MOST_OVERHEAD or len(pack(transaction)) <= MAX_PACKED_BYTES
+
+
 def unpack(data: bytes, chain_id: int) -> SignedTransaction:
     """The transaction that `data` packs, on the chain with `chain_id`. EncodingError where there is none."""
+    if len(data) > MAX_PACKED_BYTES:
+        raise EncodingError(f"packed transaction: {len(data)} bytes, at most {MAX_PACKED_BYTES} are allowed")
     cursor = Cursor(data)
     flags = cursor.byte()
     kind = flags & TYPE_MASK

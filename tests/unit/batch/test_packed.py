@@ -1,9 +1,12 @@
 """Packing is lossless, and every byte string is a transaction or an EncodingError."""
 
+from collections.abc import Callable
+
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.batch.packed import pack, pack_number, unpack
+from tandem.batch.packed import MAX_PACKED_BYTES, MOST_OVERHEAD, is_packable, pack, pack_number, unpack
 from tandem.errors import EncodingError
 from tandem.primitives.types import Address, Gas, Hash, Wei
 from tandem.transactions.codec import UnsignedTransaction, decode_signed, decode_stored
@@ -21,7 +24,7 @@ access_lists = st.lists(
 
 
 @st.composite
-def signed(draw: st.DrawFn) -> SignedTransaction:
+def unsigned(draw: st.DrawFn) -> UnsignedTransaction:
     kind = draw(st.integers(0, 2))
     fee = Wei(draw(uint256))
     return UnsignedTransaction(
@@ -35,7 +38,23 @@ def signed(draw: st.DrawFn) -> SignedTransaction:
         value=Wei(draw(uint256)),
         data=draw(st.binary(max_size=100)),
         access_list=draw(access_lists) if kind else (),
-    ).sign(SECRET)
+    )
+
+
+Signer = Callable[[UnsignedTransaction], SignedTransaction]
+
+
+def key_owner(transaction: UnsignedTransaction) -> SignedTransaction:
+    return transaction.sign(SECRET)
+
+
+def anyone(transaction: UnsignedTransaction) -> SignedTransaction:
+    """Signed by nobody's key: a sender fits any r that is a point's and any s. So the standard form may be short."""
+    return transaction.with_signature(0, 1, 1)
+
+
+def signed() -> st.SearchStrategy[SignedTransaction]:
+    return unsigned().map(key_owner)
 
 
 @given(signed())
@@ -72,3 +91,25 @@ def test_amounts_with_decimal_zeros_are_short() -> None:
         2,
         6,
     ]
+
+
+@pytest.mark.parametrize("by", [key_owner, anyone], ids=["signed", "small signature"])
+def test_a_packed_transaction_has_a_longest_form(by: Signer) -> None:
+    def with_data(length: int) -> SignedTransaction:
+        to = Address(bytes(20))
+        return by(UnsignedTransaction(2, CHAIN, 0, Wei(0), Wei(1), Gas(2**24), to, Wei(0), b"\1" * length))
+
+    length = MAX_PACKED_BYTES - len(pack(with_data(60_001))) + 60_001
+    longest, too_long = with_data(length), with_data(length + 1)
+    assert len(pack(longest)) == MAX_PACKED_BYTES
+    assert is_packable(longest) and unpack(pack(longest), CHAIN) == longest
+    assert not is_packable(too_long)
+    with pytest.raises(EncodingError, match="65537 bytes, at most 65536"):
+        unpack(pack(too_long), CHAIN)
+
+
+@given(unsigned(), st.sampled_from([key_owner, anyone]))
+@settings(max_examples=200, deadline=None)
+def test_the_packed_form_is_not_much_longer_than_the_standard_one(transaction: UnsignedTransaction, by: Signer) -> None:
+    made = by(transaction)
+    assert len(pack(made)) <= len(made.raw) + MOST_OVERHEAD

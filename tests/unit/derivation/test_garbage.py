@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tandem.batch import lz4
-from tandem.batch.packed import pack
+from tandem.batch.packed import MAX_PACKED_BYTES, pack
 from tandem.batch.payload import LZ4, VERSION, PackedBlock, encode_batch
 from tandem.primitives import rlp
 from tandem.state.database import supply
@@ -92,6 +92,21 @@ def test_two_nodes_agree_on_any_inbox(inbox: Inbox, stride: int) -> None:
             assert session.safe_number() == head.number
         at_once.store.close()
         piecewise.store.close()
+
+
+def test_a_transaction_beyond_the_longest_packed_form_is_skipped(tmp_path: Path) -> None:
+    def with_data(length: int) -> bytes:
+        return pack(transfer(0, 1, ADDRESSES[1], data=b"\1" * length, gas=GAS_LIMIT))
+
+    length = MAX_PACKED_BYTES - len(with_data(60_001)) + 60_001
+    inbox = Inbox()
+    inbox.deposit(ADDRESSES[0])
+    inbox.batch(encode_batch([PackedBlock(1, 1, (with_data(length + 1), with_data(length)))]), 1)
+    node = Node(tmp_path, make_deployment(gas_limit=GAS_LIMIT))
+    node.apply(inbox.events)
+    with node.store.read() as session:
+        assert [len(item.data) for item in session.block(1).transactions] == [0, length]
+    node.store.close()
 
 
 @given(inboxes(), st.data())

@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from sequencer.mempool import Mempool, PoolLimits, PoolRefusal
+from tandem.batch.packed import MAX_PACKED_BYTES, pack
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Address, Gas, Wei
+from tandem.transactions.codec import UnsignedTransaction
 from tandem.transactions.transaction import SignedTransaction
 
 RICH = 10**30
@@ -67,6 +69,19 @@ class TestAdmission:
         assert refusal(pool, make(ALICE, 0, fee=49)) == "underpriced"
         assert refusal(pool, make(ALICE, 0, tip=0)) == "underpriced"
         assert refusal(pool, make(ALICE, 0, fee=60, tip=61)) == "tip_above_cap"
+
+    def test_what_derivation_would_skip_for_its_packed_length_is_refused(self) -> None:
+        """A small signature, for which anyone can make up a sender: short in its standard form, 64 bytes packed."""
+
+        def with_data(length: int) -> SignedTransaction:
+            to, data = BOB, b"\1" * length
+            return UnsignedTransaction(2, 1, 0, Wei(1), Wei(100), Gas(2**24), to, Wei(0), data).with_signature(0, 1, 1)
+
+        length = MAX_PACKED_BYTES - len(pack(with_data(60_001))) + 60_001
+        filled(with_data(length))
+        too_long = with_data(length + 1)
+        assert len(too_long.raw) < MAX_PACKED_BYTES < len(pack(too_long))
+        assert refusal(Mempool(), too_long) == "oversized"
 
     def test_a_replacement_pays_a_tenth_more_of_both_fees(self) -> None:
         pool = filled(make(ALICE, 0, 100, 10), make(ALICE, 1))

@@ -12,7 +12,10 @@ import pytest
 import requests
 
 from sequencer.rpc import Limits
+from tandem.batch.packed import MAX_PACKED_BYTES, pack
 from tandem.chain.spec import ChainParameters
+from tandem.primitives.types import Address, Gas, Wei
+from tandem.transactions.codec import UnsignedTransaction
 from tests.unit.sequencer.node import ACCOUNTS, LIMITS, Node, start, stop
 
 ALICE, BOB = ACCOUNTS[3], ACCOUNTS[4]
@@ -133,12 +136,24 @@ def test_a_batch_of_transactions_is_taken_together(node: Node) -> None:
         ({"maxFeePerGas": 1, "maxPriorityFeePerGas": 1}, "underpriced"),
         ({"maxFeePerGas": 10**9, "maxPriorityFeePerGas": 2 * 10**9}, "max priority fee per gas higher"),
         ({"data": "0x" + "00" * 50_000, "gas": 10**6, "to": b""}, "max initcode size"),
+        ({"data": "0x" + "00" * 65_536, "gas": 10**6}, "oversized data"),
     ],
 )
 def test_a_refused_transaction_says_why(node: Node, fields: dict[str, Any], message: str) -> None:
     nonce = int(node.call("eth_getTransactionCount", ALICE.address, "pending"), 16)
     error = node.fail("eth_sendRawTransaction", raw_transfer(fields.pop("nonce", nonce), **fields))
     assert error["code"] == -32000 and message in error["message"]
+
+
+def test_a_transaction_too_long_for_a_batch_is_refused(node: Node) -> None:
+    """Within the limit in its standard form, beyond it when packed: derivation would skip it."""
+    data = b"\1" * 65_460
+    transaction = UnsignedTransaction(
+        2, 42069, 0, Wei(0), Wei(10**9), Gas(2**24), Address(bytes(20)), Wei(0), data
+    ).with_signature(0, 1, 1)
+    assert len(transaction.raw) < MAX_PACKED_BYTES < len(pack(transaction))
+    error = node.fail("eth_sendRawTransaction", "0x" + transaction.raw.hex())
+    assert error["code"] == -32000 and "as batches pack it" in error["message"]
 
 
 def test_limits_are_typed_errors(node: Node) -> None:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install test check compile demo devnet bench state-tests abi lock clean
+.PHONY: install test check compile demo devnet bench state-tests prove-state-tests abi lock clean
 
 # The Python files of scripts/ import packages of this repository.
 export PYTHONPATH := $(CURDIR)
@@ -35,6 +35,11 @@ bench: install
 FORK ?= Cancun
 state-tests: install
 	@$(BIN)/python -m tests.conformance.state_tests $(DIR) --fork $(FORK) $(ARGS)
+
+# make prove-state-tests DIR=path [SAMPLE=n] [FORK=Cancun]
+SAMPLE ?= 100
+prove-state-tests: install
+	@$(BIN)/python -m tests.conformance.prove_state_tests $(DIR) --fork $(FORK) --sample $(SAMPLE) $(ARGS)
 
 # Export the ABIs that Python uses from the compiled contracts
 abi: compile

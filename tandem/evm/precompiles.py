@@ -119,11 +119,12 @@ def precompiles(fork: Fork, caps: PrecompileCaps | None) -> dict[bytes, Precompi
     table[at(10)] = point_evaluation
     if caps is None:
         return table
-    bytes_allowed = {2: caps.sha256, 3: caps.ripemd160, 4: caps.identity, 8: caps.pairing}
+    bytes_allowed = {2: caps.sha256, 3: caps.ripemd160, 8: caps.pairing}
     bytes_allowed.update({number: caps.bls for number in (0x0C, 0x0E, 0x0F) if fork.bls_precompiles})
     for number, limit in bytes_allowed.items():
         table[at(number)] = _capped(table[at(number)], len, limit)
-    table[at(5)] = _capped(modexp, lambda data: max(_lengths(data)), caps.modexp_operand)
+    affordable = _capped(modexp, modexp_gas, caps.modexp_gas)
+    table[at(5)] = _capped(affordable, lambda data: max(_lengths(data)), caps.modexp_operand)
     table[at(9)] = _capped(table[at(9)], lambda data: int.from_bytes(data[:4], "big"), caps.blake2_rounds)
     return table
 

@@ -33,9 +33,10 @@ FORKS = {fork.name: fork for fork in (CANCUN, PRAGUE)}
 
 @dataclass(frozen=True, slots=True)
 class PrecompileCaps:
-    """Largest inputs of the precompiles whose proof grows with them, in bytes (rounds for BLAKE2F).
+    """Largest inputs of the precompiles whose proof grows with them, in bytes, rounds or gas (protocol.md, section 9).
 
     A proof of a precompile step is one call of L1's own precompile plus the reading of its input from the memory tree.
+    The identity has no cap: its output is its input, and no byte of it is read.
     Above a cap the call fails as an exceptional halt: it consumes the gas given to it.
     """
 
@@ -43,10 +44,11 @@ class PrecompileCaps:
     """2,048 words, as many bytes as a message from L1 may carry."""
     ripemd160: int = 65_536
     """As sha256; ten times its gas a word, 246k in all."""
-    identity: int = 65_536
-    """A copy; larger ones are made by MCOPY, which is proved in steps of 32 words."""
     modexp_operand: int = 1_024
     """Length of each of base, exponent and modulus: 8,192 bits, twice the largest RSA key in use (EIP-7823's bound)."""
+    modexp_gas: Gas = Gas(700_000)
+    """By EIP-2565: 2,048 bits with an exponent as long cost 698,709. L1 may ask up to twelve times as much, 8.4M
+    (EIP-7883); more than twelve times only for operands of up to 32 bytes, but then at most 258,032."""
     pairing: int = 28_800
     """150 pairs: 45,000 + 150 * 34,000 = 5.1M gas on L1, which leaves room to read the input and prove it. (300 pairs,
     OP Stack's figure after two reductions, are 10.2M for the precompile alone.)"""

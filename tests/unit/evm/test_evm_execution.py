@@ -7,7 +7,8 @@ import pytest
 
 from tandem.errors import InvalidTransaction
 from tandem.evm.calls import contract_address, contract_address2
-from tandem.evm.rules import CANCUN, ethereum
+from tandem.evm.precompiles import modexp_gas
+from tandem.evm.rules import CANCUN, PrecompileCaps, ethereum
 from tandem.primitives.hashing import EMPTY_CODE_HASH, keccak, word
 from tandem.primitives.types import ZERO_HASH, Address, Gas, Hash, Wei
 from tandem.state.account import Account
@@ -259,11 +260,12 @@ def _modexp_input(base: int, exponent: int, modulus: int) -> bytes:
     return word(base) + word(exponent) + word(modulus)
 
 
+RSA_2048 = _modexp_input(256, 256, 256) + b"\xff" * 768
 CAPS = {
     "sha256": (2, b"", 65_536, None),
     "ripemd160": (3, b"", 65_536, None),
-    "identity": (4, b"", 65_536, None),
-    "modexp": (5, _modexp_input(1_024, 0, 0), 0, _modexp_input(1_025, 0, 0)),
+    "modexp, operands": (5, _modexp_input(1_024, 0, 0), 0, _modexp_input(1_025, 0, 0)),
+    "modexp, gas": (5, RSA_2048, 0, _modexp_input(256, 257, 256) + b"\xff" * 769),
     "pairing": (8, b"", 0, bytes(192 * 151)),
     "blake2f": (9, (12).to_bytes(4, "big") + bytes(209), 0, (65_537).to_bytes(4, "big") + bytes(209)),
 }
@@ -282,6 +284,34 @@ def test_precompile_above_its_cap_halts_and_consumes_its_gas(name: str) -> None:
     refused = OneBlock(wide).executor.apply(beyond)
     assert (refused.status, refused.error, refused.gas_used) == (0, "precompile", 20_000_000)
     assert OneBlock(replace(wide, precompile_caps=None)).executor.apply(beyond).error is None
+
+
+def test_modexp_of_2048_bits_is_just_affordable() -> None:
+    assert modexp_gas(RSA_2048) == 698_709 <= PrecompileCaps().modexp_gas
+
+
+@pytest.mark.parametrize("head", [b"\xff" * 32, bytes(32)], ids=["largest exponents", "exponents behind zeros"])
+def test_modexp_on_l1_costs_at_most_what_a_proof_can_pay(head: bytes) -> None:
+    """EIP-7883's price of inputs of every shape that the caps let pass."""
+    caps = PrecompileCaps()
+    worst = small = 0
+    for width in [*range(41), *range(48, caps.modexp_operand + 1, 8)]:
+        for length in range(caps.modexp_operand + 1):
+            if modexp_gas(_modexp_input(0, length, width) + head) > caps.modexp_gas:
+                continue
+            complexity = 16 if width <= 32 else 2 * ((width + 7) // 8) ** 2
+            bits = int.from_bytes(head[: min(length, 32)], "big").bit_length()
+            price = max(500, complexity * max(16 * max(length - 32, 0) + max(bits - 1, 0), 1))
+            worst = max(worst, price)
+            small = max(small, price if width <= 32 else 0)
+    assert small <= 258_032
+    assert 8_000_000 < worst <= 12 * caps.modexp_gas + 8
+
+
+def test_identity_copies_as_much_as_gas_buys() -> None:
+    data = bytes(100_000)
+    receipt = OneBlock().executor.apply(transaction(Address((4).to_bytes(20, "big")), data=data, gas=2**23))
+    assert (receipt.status, receipt.output) == (1, data)
 
 
 def test_modexp_of_nothing_to_the_nothing_is_one() -> None:

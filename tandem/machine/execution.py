@@ -97,6 +97,13 @@ def edit_memory(m: Machine, offset: int, data: bytes) -> None:
     m.frame.write_memory(offset, data)
 
 
+def read_slice(m: Machine, view: Slice, start: int, count: int) -> bytes:
+    """`count` bytes of a slice from `start` on, zeros behind its end. On the tape goes what is there, if anything."""
+    if view.tree is not None and start < view.length:
+        m.tape.bytes(view.tree, view.offset + start, min(count, view.length - start))
+    return view.read(start, count)
+
+
 def memory_slice(frame: Frame, offset: int, size: int) -> Slice:
     """A view on memory that was expanded before."""
     return Slice.of(frame.memory, offset, size)

@@ -22,7 +22,7 @@ def read_account(m: Machine, root: Hash, address: Address) -> Account:
     """The account under `root`; the empty one where it is absent."""
     nodes, key = m.chain.nodes, address_key(address)
     record_hash = tree.get(nodes, root, key)
-    record = b"" if record_hash is None else _preimage(m, record_hash)
+    record = b"" if record_hash is None else preimage(m, record_hash)
     if m.tape.recording:
         m.tape.proof(prove(nodes, root, key))
         m.tape.raw(record)
@@ -93,10 +93,11 @@ def touch_address(m: Machine, address: Address) -> bool:
 
 def code_of(m: Machine, account: Account) -> Code:
     """An account's code. Nothing goes on the tape: its root and size are in the record."""
-    return load(b"" if account.code_hash == EMPTY_CODE_HASH else _preimage(m, account.code_hash))
+    return load(b"" if account.code_hash == EMPTY_CODE_HASH else preimage(m, account.code_hash))
 
 
-def _preimage(m: Machine, digest: bytes) -> bytes:
+def preimage(m: Machine, digest: bytes) -> bytes:
+    """What was hashed to `digest`. StateMissing where nobody kept it."""
     data = m.chain.nodes.get(digest)
     if data is None:
         raise StateMissing(f"no preimage of {digest.hex()} in this store")

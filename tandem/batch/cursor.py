@@ -12,6 +12,11 @@ class Cursor:
         self._data = data
         self._at = 0
 
+    @property
+    def position(self) -> int:
+        """Bytes read so far."""
+        return self._at
+
     def byte(self) -> int:
         """The next byte."""
         return self.take(1)[0]

@@ -4,6 +4,8 @@ Against the standard encoding it drops the chain id, list and string headers, an
 zeros folded (1.5 ether is 2 bytes).
 """
 
+from dataclasses import dataclass
+
 from tandem.batch.cursor import Cursor
 from tandem.errors import EncodingError
 from tandem.primitives import rlp
@@ -92,6 +94,35 @@ def unpack(data: bytes, chain_id: int) -> SignedTransaction:
         access_list=access_list,
     )
     return unsigned.with_signature(1 if flags & PARITY else 0, r, s)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where two parts of a packed transaction stand: offset and length; (0, 0) where there is none."""
+
+    access_list: tuple[int, int]
+    """Its items, without the list's header."""
+    data: tuple[int, int]
+
+
+def places(data: bytes) -> Places:
+    """The places in a packed transaction that `unpack` takes."""
+    cursor = Cursor(data)
+    flags = cursor.byte()
+    for _ in range(4 if flags & TYPE_MASK == DYNAMIC_FEE else 3):
+        _number(cursor)
+    if flags & HAS_TO:
+        cursor.take(20)
+    _number(cursor)
+    access_list = call_data = (0, 0)
+    if flags & HAS_ACCESS_LIST:
+        encoded = cursor.take(_number(cursor))
+        length = len(rlp.list_payload(encoded))
+        access_list = (cursor.position - length, length)
+    if flags & HAS_DATA:
+        length = _number(cursor)
+        call_data = (cursor.position, length)
+    return Places(access_list if access_list[1] else (0, 0), call_data if call_data[1] else (0, 0))
 
 
 def pack_number(value: int) -> bytes:

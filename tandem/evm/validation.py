@@ -8,13 +8,13 @@ blob_creation, blob_none, blob_count, blob_version, blob_fee_cap, authorization_
 """
 
 from dataclasses import dataclass
+from typing import Protocol
 
 from tandem.errors import InvalidTransaction
 from tandem.evm.calls import MAX_INIT_CODE, MAX_NONCE
 from tandem.evm.context import BlockContext
 from tandem.evm.delegation import is_delegation
 from tandem.evm.rules import Rules
-from tandem.evm.world import World
 from tandem.primitives.types import Gas, Wei
 from tandem.transactions.transaction import BLOB, SET_CODE, AccessList, SignedTransaction
 
@@ -32,6 +32,14 @@ AUTHORIZATION_GAS = 25_000
 BLOB_GAS = 131_072
 """EIP-4844: a blob."""
 BLOB_VERSION = b"\x01"
+
+
+class Accounts(Protocol):
+    """What is asked of the state."""
+
+    def get_nonce(self, address: bytes) -> int: ...
+    def get_balance(self, address: bytes) -> int: ...
+    def get_code(self, address: bytes) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +84,7 @@ def data_gas(rules: Rules, context: BlockContext, size: int) -> Gas:
 def validate(
     rules: Rules,
     context: BlockContext,
-    world: World,
+    world: Accounts,
     gas_used: int,
     tx: SignedTransaction,
     check_sender_code: bool = True,
@@ -151,7 +159,7 @@ def _cost(rules: Rules, context: BlockContext, tx: SignedTransaction) -> Cost:
     )
 
 
-def _check_sender(world: World, tx: SignedTransaction) -> None:
+def _check_sender(world: Accounts, tx: SignedTransaction) -> None:
     nonce = world.get_nonce(tx.sender)
     if tx.nonce < nonce:
         raise InvalidTransaction("nonce_too_low", f"nonce too low: next nonce {nonce}, tx nonce {tx.nonce}")

@@ -4,8 +4,8 @@ pragma solidity 0.8.30;
 /// @title Rlp
 /// @notice RLP (yellow paper, appendix B), strict: every value has exactly one encoding, and only that is read. Twin of
 /// tandem/primitives/rlp.py.
-/// @dev Writers take a memory pointer and give the next one. They may write a word beyond it: whoever allocates leaves 32 bytes more
-/// than the encoding takes, and 32 before a list whose header is written last.
+/// @dev Writers take a memory pointer and give the next one. They may write a word beyond it: whoever allocates leaves 32 bytes
+/// more than the encoding takes, and 32 before a list whose header is written last.
 library Rlp {
     /// @dev First byte of an empty string and of an empty list.
     uint256 internal constant STRING = 0x80;

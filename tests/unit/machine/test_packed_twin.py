@@ -18,6 +18,7 @@ from tandem.batch.packed import (
     UNPROTECTED,
     pack,
     pack_number,
+    places,
     unpack,
 )
 from tandem.errors import EncodingError

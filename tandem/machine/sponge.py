@@ -1,9 +1,17 @@
-"""The sponge of keccak-256 piece by piece (FIPS 202, with keccak's own padding): KECCAK absorbs long data a block a step.
+"""KECCAK: data too long to be hashed in one step is absorbed a block a step; the last gives the hash to who wanted it.
 
-Twin of contracts/machine/Sponge.sol and lib/KeccakF.sol. A state is 25 lanes of 64 bits, lane x + 5 y at index x + 5 y.
+The sponge is that of FIPS 202, with keccak's own padding: 25 lanes of 64 bits, lane x + 5 y at index x + 5 y.
+Twin of contracts/machine/Sponge.sol and lib/KeccakF.sol.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
+
+from tandem.machine.event_log import add_log
+from tandem.machine.machine import Machine
+from tandem.machine.modes import Mode
+from tandem.machine.structures import HashJob
+from tandem.primitives.types import Hash
 
 RATE = 136
 """Bytes that one absorption takes (1,088 bits)."""
@@ -80,6 +88,26 @@ def absorb(packed: Sequence[int], block: bytes) -> tuple[int, ...]:
     return pack(keccak_f(lanes))
 
 
-def squeeze(packed: Sequence[int]) -> bytes:
+def squeeze(packed: Sequence[int]) -> Hash:
     """The hash that a state gives when all is absorbed: its first 32 bytes."""
-    return packed[0].to_bytes(32, "little")
+    return Hash(packed[0].to_bytes(32, "little"))
+
+
+def absorb_next(m: Machine) -> str | None:
+    """The step KECCAK. Less than a block, even nothing, is the end."""
+    job = m.read_aux(HashJob)
+    count = min(job.size, RATE)
+    m.tape.bytes(job.source, job.offset, count)
+    data = job.source.read(job.offset, count)
+    if count == RATE:
+        rest = replace(job, lanes=absorb(job.lanes, data), offset=job.offset + RATE, size=job.size - RATE)
+        m.become(Mode.KECCAK, rest)
+        return None
+    digest = squeeze(absorb(job.lanes, pad(data)))
+    frame = m.read_frame()
+    m.become(Mode.EXEC)
+    if not job.topics:
+        frame.push(int.from_bytes(digest, "big"))
+        return "hash"
+    add_log(m, frame.target, list(job.topic_words[: job.topics - 1]), digest)
+    return "log"

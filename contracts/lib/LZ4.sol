@@ -5,13 +5,13 @@ pragma solidity 0.8.30;
 /// @notice Decodes the LZ4 block format, strictly (protocol reference, section 5). Every input either has one output or is malformed;
 /// nothing here reverts, because "malformed" is a result that L1 has to be able to judge.
 /// @dev Assembly, because one L1 transaction must be able to decode the worst input of 96 KiB to 256 KiB, with gas left to judge the
-/// output. That is also why sequences are counted: they cost more than bytes do. The worst input that a search found takes 9.5M gas,
-/// and the prices of the kinds of sequences that it measured bound their mixtures by 9.8M (tests/contracts/test_lz4.py).
+/// output. That is also why sequences are counted: they cost more than bytes do. The worst input that a search found takes 6.2M gas,
+/// and the prices of the kinds of sequences that it measured bound their mixtures by 6.7M (tests/contracts/test_lz4.py).
 /// A sequence is `token ‖ literal length ‖ literals ‖ offset ‖ match length`, where both lengths begin in the token's nibbles and, from
 /// 15 on, go on in bytes while those are 255; only the last sequence ends after its literals.
 library LZ4 {
     /// @notice Most sequences of a block, the last one (literals only) included.
-    uint256 internal constant MAX_SEQUENCES = 16_384;
+    uint256 internal constant MAX_SEQUENCES = 8_192;
 
     /// @notice Decodes `input` to at most `cap` bytes (a constant of the caller's, far below 2^64).
     /// @return ok Whether the input is well-formed and its output within the cap.

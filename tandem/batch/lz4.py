@@ -11,7 +11,7 @@ from tandem.errors import EncodingError
 MIN_MATCH = 4
 LENGTH_MARK = 15
 """A length nibble of 15 goes on in further bytes, up to and including the first that is not 255."""
-MAX_SEQUENCES = 16_384
+MAX_SEQUENCES = 8_192
 """Sequences of a block, the last one included. Bounds what decoding costs on L1 (tests/contracts/test_lz4.py)."""
 
 

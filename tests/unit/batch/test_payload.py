@@ -79,11 +79,11 @@ def words(count: int, kinds: int, size: int, literals: int = 0) -> bytes:
 @pytest.mark.parametrize(
     ("data", "codec"),
     [
-        (words(22_500, 60, 4), LZ4),
+        (words(22_500, 15, 4), LZ4),
         (words(22_500, 200, 4), PLAIN),
         (words(22_500, 2_000, 4), PLAIN),
         (words(18_000, 500, 4, 1), PLAIN),
-        (words(18_000, 200, 5), LZ4),
+        (words(9_000, 200, 10), LZ4),
     ],
     ids=["few words", "words", "many words", "words and literals", "longer words"],
 )

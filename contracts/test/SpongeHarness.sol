@@ -11,14 +11,21 @@ contract SpongeHarness {
         for (uint256 i; i < 25; ++i) lanes[i] |= lanes[i] << 64;
         uint256 gasBefore = gasleft();
         KeccakF.permute(lanes);
-        return (lanes, gasBefore - gasleft());
+        uint256 used = gasBefore - gasleft();
+        for (uint256 i; i < 25; ++i) lanes[i] = uint64(lanes[i]);
+        return (lanes, used);
     }
 
     /// @return The packed state after one block.
     function absorb(uint256[7] memory packed, bytes memory chunk) external pure returns (uint256[7] memory) {
         uint256[25] memory lanes = KeccakF.unpack(packed);
         KeccakF.absorb(lanes, chunk);
-        return KeccakF.pack(lanes);
+        KeccakF.pack(lanes, packed);
+        return packed;
+    }
+
+    function pad(bytes memory rest) external pure returns (bytes memory) {
+        return KeccakF.pad(rest);
     }
 
     function squeeze(uint256[7] memory packed) external pure returns (bytes32) {

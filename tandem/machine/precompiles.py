@@ -43,8 +43,8 @@ FUNCTIONS = engine.precompiles(CANCUN, None)
 
 def run(m: Machine) -> str | None:
     """The step PRECOMPILE."""
-    capped = bool(m.read_block().flags & Flag.CAPPED_PRECOMPILES)
     frame = m.read_frame()
+    capped = bool(m.read_block().flags & Flag.CAPPED_PRECOMPILES)
     number = m.read_aux(Precompile).number
     try:
         output = _modexp(m, frame, capped) if number == MODEXP else _call(m, frame, number, capped)

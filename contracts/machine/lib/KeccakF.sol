@@ -25,11 +25,23 @@ library KeccakF {
         }
     }
 
-    /// @notice The state in as few words as hold it.
-    function pack(uint256[25] memory state) internal pure returns (uint256[PACKED_WORDS] memory packed) {
+    /// @notice Overwrites `packed` with the state.
+    function pack(uint256[25] memory state, uint256[PACKED_WORDS] memory packed) internal pure {
         unchecked {
+            for (uint256 i; i < PACKED_WORDS; ++i) packed[i] = 0;
             for (uint256 i; i < LANES; ++i) packed[i >> 2] |= (state[i] & LANE) << ((i & 3) << 6);
         }
+    }
+
+    /// @notice The last block, from the less than 136 bytes that are left.
+    function pad(bytes memory rest) internal pure returns (bytes memory last) {
+        uint256 length = rest.length;
+        last = new bytes(RATE);
+        assembly ("memory-safe") {
+            mcopy(add(last, 0x20), add(rest, 0x20), length)
+        }
+        last[length] = 0x01;
+        last[RATE - 1] |= 0x80; // where the end of the data is the end of the block, one byte is both
     }
 
     /// @notice Takes up one block and permutes.

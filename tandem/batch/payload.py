@@ -57,8 +57,8 @@ def _decompresses(compressed: bytes, plain: bytes) -> bool:
         return False
 
 
-def decode_batch(data: bytes) -> list[PackedBlock]:
-    """The blocks of a batch. EncodingError where its structure breaks a rule: then it has none."""
+def decompress(data: bytes) -> bytes:
+    """The RLP in a batch's container. EncodingError where the container breaks a rule."""
     if len(data) < 2 or data[0] != VERSION or data[1] not in (PLAIN, LZ4):
         raise EncodingError("batch: no known version and codec in front")
     body = data[2:]
@@ -66,7 +66,12 @@ def decode_batch(data: bytes) -> list[PackedBlock]:
         body = lz4.decompress(body, MAX_DECODED_BYTES)
     elif len(body) > MAX_DECODED_BYTES:
         raise EncodingError(f"batch: more than {MAX_DECODED_BYTES} bytes")
-    entries = rlp.decode(body)
+    return body
+
+
+def decode_batch(data: bytes) -> list[PackedBlock]:
+    """The blocks of a batch. EncodingError where its structure breaks a rule: then it has none."""
+    entries = rlp.decode(decompress(data))
     if not isinstance(entries, list):
         raise EncodingError("batch: a list of blocks is expected")
     blocks = [_block(entry) for entry in entries]

@@ -48,9 +48,9 @@ class Message:
     data: bytes
     context: L1Context
 
-    def hash(self) -> Hash:
-        """messageHash."""
-        return keccak(
+    def head(self) -> bytes:
+        """What its hash is made of: 11 words, the data only by its hash."""
+        return (
             address_word(self.sender)
             + address_word(self.to or bytes(20))
             + word(self.to is None)
@@ -60,6 +60,10 @@ class Message:
             + keccak(self.data)
             + self.context.encode()
         )
+
+    def hash(self) -> Hash:
+        """messageHash."""
+        return keccak(self.head())
 
     def transaction(self, accumulator: Hash) -> DepositTransaction:
         """The deposit transaction it becomes; `accumulator` is the queue's after it."""
@@ -80,9 +84,13 @@ class BatchEntry:
     messages_consumed: int
     context: L1Context
 
+    def encode(self) -> bytes:
+        """Its fields: 7 words."""
+        return word(self.location) + self.data_hash + word(self.messages_consumed) + self.context.encode()
+
     def hash(self) -> Hash:
         """entryHash."""
-        return keccak(word(self.location) + self.data_hash + word(self.messages_consumed) + self.context.encode())
+        return keccak(self.encode())
 
 
 def accumulate(accumulator: bytes, item: bytes) -> Hash:

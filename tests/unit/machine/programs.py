@@ -46,7 +46,7 @@ MODES: dict[Mode, tuple[Prover, StepFunction]] = {
     Mode.COPY: (Prover.MEMORY_OPS, memory_ops.copy),
     Mode.PRECOMPILE: (Prover.PRECOMPILES, precompiles.run),
 }
-STEP_LIMIT = 20_000
+STEP_LIMIT = 250_000
 
 
 @dataclass(frozen=True, slots=True)

@@ -80,6 +80,7 @@ def _read(m: Machine, cursor: Cursor, position: int, count: int) -> bytes:
 def _list_header(data: bytes, at: int) -> tuple[int, int]:
     """Where the payload of the RLP list at `at` starts, and its length."""
     first = data[at]
+    assert first >= LIST, "an entry and its slots are lists"
     if first <= LONGEST_SHORT_LIST:
         return at + 1, first - LIST
     start = at + 1 + first - LONGEST_SHORT_LIST

@@ -3,6 +3,7 @@
 import random
 from collections import defaultdict
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -263,7 +264,7 @@ def test_one_list_of_blobs_has_one_witness(provers: Provers) -> None:
 def steps_to_damage() -> dict[str, Machine]:
     """One step for each way through the contract."""
 
-    def on(opcode: int, *stack: int, **frame: int) -> Machine:
+    def on(opcode: int, *stack: int, **frame: Any) -> Machine:
         return machine_on(many_accounts(), bytes([opcode]), stack, **frame)
 
     coded, nobody = int.from_bytes(CODED[700], "big"), int.from_bytes(NOBODY, "big")

@@ -4,6 +4,7 @@ import random
 from collections import Counter
 from dataclasses import replace
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
@@ -292,7 +293,7 @@ def test_a_static_call_writes_nothing(provers: Provers) -> None:
 def steps_to_damage() -> dict[str, Machine]:
     """One step for each way through the contract."""
 
-    def on(code: bytes, skip: int, **frame: int) -> Machine:
+    def on(code: bytes, skip: int, **frame: Any) -> Machine:
         m = machine_on(many_accounts(), code, **frame)
         for _ in range(skip):
             opcode = m.frame.code.data[m.frame.pc]  # type: ignore[union-attr]

@@ -53,6 +53,8 @@ CODED = {size: account_address(100_000 + size) for size in CODE_SIZES}
 """Contracts by the size of their code."""
 POOR = account_address(200_000)
 """No balance, but a nonce."""
+RICH_PRECOMPILE = Address(bytes(19) + b"\x09")
+"""It holds a wei: there is such an account."""
 
 
 def code_of_size(size: int) -> bytes:
@@ -66,6 +68,7 @@ def many_accounts() -> tuple[StateTables, Hash]:
     accounts = {account_address(index): GenesisAccount(Wei(10**18 + index)) for index in range(1_500)}
     accounts |= {CODED[size]: GenesisAccount(nonce=1, code=code_of_size(size)) for size in CODE_SIZES}
     accounts[POOR] = GenesisAccount(nonce=3)
+    accounts[RICH_PRECOMPILE] = GenesisAccount(Wei(1))
     slots = tuple((index, index + 1) for index in range(SLOTS))
     accounts[CONTRACT] = GenesisAccount(Wei(10**18 + 7), 1, b"\x00", slots)
     return make_state(accounts)

@@ -23,6 +23,7 @@ from tests.unit.machine.on_state import (
     FEW_BYTES,
     LITTLE_GAS,
     POOR,
+    RICH_PRECOMPILE,
     STEPS,
     account_address,
     code_of_size,
@@ -42,14 +43,14 @@ BALANCE, GASPRICE, EXTCODESIZE, EXTCODECOPY, EXTCODEHASH = 0x31, 0x3A, 0x3B, 0x3
 BLOCKHASH, TIMESTAMP, SELFBALANCE, BLOBHASH = 0x40, 0x42, 0x47, 0x49
 NOBODY = account_address(999_999)
 WHO = (
-    CONTRACT, VAULT, POOR, NOBODY, *CODED.values(), *(account_address(index) for index in range(4)),
+    CONTRACT, VAULT, POOR, RICH_PRECOMPILE, NOBODY, *CODED.values(), *(account_address(index) for index in range(4)),
     *(Address(number.to_bytes(20, "big")) for number in (0, 1, 9, 10, 11)),
 )  # fmt: skip
 ACCESSES = {"cold", "warm", "precompile", "out of gas"}
 OUTCOMES = {
     "BALANCE": ACCESSES,
     "EXTCODESIZE": ACCESSES,
-    "EXTCODEHASH": {"cold", "warm", "no account", "out of gas"},
+    "EXTCODEHASH": {*ACCESSES, "no account"},
     "EXTCODECOPY": {*ACCESSES, "no bytes"},
     "BLOCKHASH": {"found", "out of reach", "out of gas"},
     "BLOBHASH": {"found", "no blobs", "behind the last", "out of gas"},
@@ -181,6 +182,7 @@ def test_the_code_hash_tells_no_account_from_no_code(provers: Provers) -> None:
         (NOBODY, 0),
         (Address(bytes(19) + b"\x02"), 0),
         (POOR, int.from_bytes(EMPTY_CODE_HASH, "big")),
+        (RICH_PRECOMPILE, int.from_bytes(EMPTY_CODE_HASH, "big")),
         (account_address(1), int.from_bytes(EMPTY_CODE_HASH, "big")),
         (CODED[700], int.from_bytes(keccak(code_of_size(700)), "big")),
     ):

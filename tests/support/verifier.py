@@ -1,0 +1,50 @@
+"""The machine's contracts, all deployed in process: judges of steps by the thousand."""
+
+from dataclasses import astuple
+from functools import cache
+from typing import Any
+
+from tandem.chain.spec import ChainParameters
+from tandem.machine.modes import Prover
+from tandem.machine.stepping import Proven
+from tests.support.chain import CHAIN_ID
+from tests.support.l1_inbox import L1Inbox
+from tests.support.revm import Revm, call_data
+from tests.support.solidity import Compiled, compile_contracts
+
+VERIFY = "verify(bytes32,bytes)"
+CONTRACTS = {prover: "".join(part.capitalize() for part in prover.name.split("_")) for prover in Prover}
+"""Name of each prover's contract, and of its file in contracts/machine."""
+DISPATCHER = "Machine"
+PARAMETER_TYPES = "(uint256,uint256,uint256,uint256,uint256,uint256,uint256,bool)"
+
+
+@cache
+def compiled() -> dict[str, Compiled]:
+    """The provers, the dispatcher and the inbox, from one run of the compiler (ten seconds)."""
+    names = [*CONTRACTS.values(), DISPATCHER]
+    return compile_contracts(*[f"machine/{name}.sol" for name in names], "inbox/Inbox.sol")
+
+
+class Verifier:
+    """All provers behind their dispatcher, and the inbox that two of them read, on one EVM."""
+
+    def __init__(self, parameters: ChainParameters | None = None) -> None:
+        self.parameters = parameters or ChainParameters(CHAIN_ID)
+        self.revm = Revm()
+        self.inbox = L1Inbox(self.revm, compiled()["Inbox"])
+        provers = [self.revm.deploy(compiled()[name], *self._arguments(kind)) for kind, name in CONTRACTS.items()]
+        types = (f"address[{len(provers)}]",)
+        self._dispatcher = self.revm.deploy(compiled()[DISPATCHER], types, (provers,))
+
+    def _arguments(self, prover: Prover) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        """Types and values that a prover is deployed with."""
+        if prover == Prover.BLOCKS:
+            return (PARAMETER_TYPES,), (astuple(self.parameters),)
+        if prover in (Prover.MESSAGES, Prover.BATCHES):
+            return ("address",), (self.inbox.address,)
+        return (), ()
+
+    def verify(self, proven: Proven) -> bytes:
+        """The state after the step, as the contracts see it. Reverted where they refuse the witness."""
+        return self.revm.call(self._dispatcher, call_data(VERIFY, proven.before, proven.witness))

@@ -14,7 +14,7 @@ from tandem.inbox.queues import accumulate
 from tandem.machine.machine import Machine
 from tandem.machine.modes import Flag, Mode
 from tandem.machine.structures import BlockState
-from tandem.primitives.hashing import keccak
+from tandem.primitives.hashing import keccak, word
 from tandem.primitives.types import Gas, Hash
 from tandem.state import tree
 from tandem.state.account import EMPTY_ACCOUNT
@@ -95,8 +95,10 @@ def commit(nodes: Table, root: Hash, diff: StateDiff) -> Hash:
             changes[address_key(address)] = None
             continue
         slots = diff.storage.get(address, {})
-        writes = {slot_key(slot): value.to_bytes(32, "big") if value else None for slot, value in slots.items()}
-        storage_root = tree.update(nodes, before.storage_root, dict(writes))
+        writes: dict[bytes, bytes | None] = {
+            slot_key(slot): word(value) if value else None for slot, value in slots.items()
+        }
+        storage_root = tree.update(nodes, before.storage_root, writes)
         record = replace(after, storage_root=storage_root).encode()
         record_hash = keccak(record)
         nodes.put(record_hash, record)

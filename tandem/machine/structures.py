@@ -3,8 +3,7 @@
 All but the frame are values: a step replaces them. The frame changes in place, instruction by instruction.
 """
 
-from dataclasses import dataclass, field, fields
-from functools import cache
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from tandem.chain.header import Header
@@ -36,11 +35,6 @@ def to_words(value: Field) -> bytes:
     return value.encode()
 
 
-@cache
-def _names(kind: type["Structure"]) -> tuple[str, ...]:
-    return tuple(item.name for item in fields(kind) if item.name != "_hash")
-
-
 @dataclass(frozen=True, slots=True)
 class Structure:
     """Fields that are hashed together."""
@@ -49,7 +43,7 @@ class Structure:
 
     def encode(self) -> bytes:
         """Its fields, a word each."""
-        return b"".join([to_words(getattr(self, name)) for name in _names(type(self))])
+        return b"".join([to_words(getattr(self, name)) for name in self.__slots__])  # a subclass's own, in order
 
     def hash(self) -> Hash:
         """keccak of `encode`."""

@@ -167,6 +167,10 @@ class Provers:
         """The compiled contract."""
         return compile_contracts(f"machine/{CONTRACTS[prover]}.sol")[CONTRACTS[prover]]
 
+    def arguments(self, prover: Prover) -> tuple[tuple[str, ...], tuple[Any, ...]]:
+        """Types and values that the contract is deployed with."""
+        return (), ()
+
     def address(self, prover: Prover) -> str:
         """Where the contract is."""
         if prover not in self._addresses:
@@ -176,7 +180,7 @@ class Provers:
                 if entry["type"] == "error":
                     signature = f"{entry['name']}({','.join(item['type'] for item in entry['inputs'])})"
                     self._errors[keccak(signature.encode())[:4].hex()] = entry["name"]
-            self._addresses[prover] = self.revm.deploy(contract)
+            self._addresses[prover] = self.revm.deploy(contract, *self.arguments(prover))
         return self._addresses[prover]
 
     def verify(self, prover: Prover, before: Hash, tape: bytes, gas: int = GAS) -> bytes:

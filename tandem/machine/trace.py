@@ -1,7 +1,7 @@
 """The two traces that a dispute is about (machine.md, section 1), with proofs of any of their states.
 
-Level 0: the boundaries of an assertion's batches, transactions done by the engine. Level 1: every step from one boundary
-to the next, taken by the stepper. Leaf i of a trace is the state behind its step i; the last one repeats.
+Level 0: the boundaries of an assertion's batches, transactions done by the engine. Level 1: every step from one
+boundary to the next, taken by the stepper. Leaf i of a trace is the state behind its step i; the last one repeats.
 """
 
 from dataclasses import dataclass, replace
@@ -19,8 +19,8 @@ from tandem.rollup.assertions import TRACE_DEPTH
 from tandem.rollup.trace_tree import TraceTree
 
 STEP_DEPTH = 26
-"""Level-1 trees have 2^26 leaves: each step is paid for by at least one gas, and a transaction has at most 2^24; the rest
-is for the steps of a batch's loading and a block's beginning."""
+"""Level-1 trees have 2^26 leaves. Each step of a transaction is paid for by at least one gas, and it has at most 2^24;
+a batch's loading takes at most 8,193 steps, a block's beginning 1,026."""
 CHECKPOINT = 64
 """Boundaries between the states kept to start again from."""
 

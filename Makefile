@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install test check compile demo devnet bench state-tests prove-state-tests abi lock clean
+.PHONY: install test check compile demo devnet bench state-tests prove-state-tests fuzz abi lock clean
 
 # The Python files of scripts/ import packages of this repository.
 export PYTHONPATH := $(CURDIR)
@@ -40,6 +40,11 @@ state-tests: install
 SAMPLE ?= 100
 prove-state-tests: install
 	@$(BIN)/python -m tests.conformance.prove_state_tests $(DIR) --fork $(FORK) --sample $(SAMPLE) $(ARGS)
+
+# make fuzz [SECONDS=60]: random programs on four machines
+SECONDS ?= 60
+fuzz: install
+	@$(BIN)/python -m tests.conformance.fuzz --seconds $(SECONDS) $(ARGS)
 
 # Export the ABIs that Python uses from the compiled contracts
 abi: compile

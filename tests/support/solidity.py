@@ -1,6 +1,11 @@
-"""The pinned compiler by itself: a few sources to their bytecode, without the project around them."""
+"""The pinned compiler by itself: a few sources to their bytecode, without the project around them.
 
+What was compiled is kept in .cache/solidity until any source changes: many test processes ask for the same.
+"""
+
+import hashlib
 import json
+import os
 import subprocess
 from dataclasses import dataclass
 from functools import cache
@@ -18,6 +23,7 @@ SETTINGS: dict[str, Any] = {
 """As in ape-config.yaml."""
 COMPILER_LIMIT = 300
 """Seconds."""
+CACHE = ROOT / ".cache" / "solidity"
 
 
 class CompilationError(Exception):
@@ -40,6 +46,41 @@ def compile_contracts(*sources: str) -> dict[str, Compiled]:
 
     CompilationError where a file does not compile.
     """
+    kept = CACHE / f"{_digest(sources)}.json"
+    try:
+        contracts = json.loads(kept.read_text())
+    except (OSError, ValueError):  # never compiled, or cut short
+        contracts = _compile(sources)
+        CACHE.mkdir(parents=True, exist_ok=True)
+        draft = kept.with_suffix(f".{os.getpid()}")
+        draft.write_text(json.dumps(contracts))
+        draft.replace(kept)
+    return {
+        name: Compiled(
+            name,
+            entry["abi"],
+            bytes.fromhex(entry["evm"]["bytecode"]["object"]),
+            bytes.fromhex(entry["evm"]["deployedBytecode"]["object"]),
+        )
+        for name, entry in contracts.items()
+    }
+
+
+@cache
+def _sources_digest() -> str:
+    """Of all that a compilation may read."""
+    digest = hashlib.sha256(json.dumps(SETTINGS).encode() + COMPILER.read_bytes())
+    for path in sorted((ROOT / "contracts").rglob("*.sol")):
+        digest.update(str(path.relative_to(ROOT)).encode() + path.read_bytes())
+    return digest.hexdigest()
+
+
+def _digest(sources: tuple[str, ...]) -> str:
+    return hashlib.sha256("\0".join((_sources_digest(), *sources)).encode()).hexdigest()[:24]
+
+
+def _compile(sources: tuple[str, ...]) -> dict[str, Any]:
+    """The compiler's answer, by contract."""
     paths = [f"contracts/{source}" for source in sources]
     request = {
         "language": "Solidity",
@@ -59,13 +100,4 @@ def compile_contracts(*sources: str) -> dict[str, Compiled]:
     errors = [item["formattedMessage"] for item in answer.get("errors", []) if item["severity"] == "error"]
     if errors:
         raise CompilationError("\n".join(errors))
-    return {
-        name: Compiled(
-            name,
-            entry["abi"],
-            bytes.fromhex(entry["evm"]["bytecode"]["object"]),
-            bytes.fromhex(entry["evm"]["deployedBytecode"]["object"]),
-        )
-        for file in answer["contracts"].values()
-        for name, entry in file.items()
-    }
+    return {name: entry for file in answer["contracts"].values() for name, entry in file.items()}

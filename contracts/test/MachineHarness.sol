@@ -393,6 +393,12 @@ contract MachineHarness {
         return Execution.next(s);
     }
 
+    /// @notice An instruction that does nothing with the words that it takes.
+    function drop(bytes32 preHash, bytes calldata witness) external pure returns (bytes32) {
+        Execution.Step memory s = Execution.begin(preHash, witness);
+        return s.halted ? Execution.halt(s) : Execution.next(s);
+    }
+
     /// @dev Zeros must fill the last word.
     function _requirePadded(bytes memory data) private pure {
         uint256 filling;

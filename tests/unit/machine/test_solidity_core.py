@@ -580,19 +580,25 @@ def test_gas_is_taken_or_not(harness: Harness) -> None:
         assert harness.call(signature, "bool,uint256", gas, amount) == (False, gas)
 
 
+def put_back(m: Machine) -> None:
+    """An instruction that puts back all words that it takes."""
+    frame, taken = begin(m)
+    for value in reversed(taken):
+        frame.push(value)
+
+
+def drop(m: Machine) -> None:
+    """An instruction that does nothing with the words that it takes."""
+    begin(m)
+
+
 @pytest.mark.parametrize("code", ["5b", "", "80", "8f", "9f", "1b", "0c", "fe", "01"])
 @pytest.mark.parametrize("height", [0, 1, 2, 15, 16, 17, 1023, 1024])
 @pytest.mark.parametrize("gas", [0, 2, 3, 10_000])
 def test_what_begins_and_what_halts(harness: Harness, code: str, height: int, gas: int) -> None:
     """Against the Python twin, whose instruction puts all words back that it takes."""
     opcode = int(code or "00", 16)
-    m = make_machine(bytes.fromhex(code), range(5, 5 + height), gas=gas)
-
-    def put_back(machine: Machine) -> None:
-        frame, taken = begin(machine)
-        for value in reversed(taken):
-            frame.push(value)
-
+    m = make_machine(bytes.fromhex(code), range(5, 5 + height), gas=gas, memory=b"m" * 70, returned=b"returned")
     known = OPCODES[opcode]
     runs = (
         known is not None and height >= known.pops and height - known.pops + known.pushes <= 1024 and gas >= known.gas
@@ -600,6 +606,14 @@ def test_what_begins_and_what_halts(harness: Harness, code: str, height: int, ga
     proven = prove(m, Prover.COMPUTE, put_back)
     assert m.mode == (Mode.EXEC if runs else Mode.EXIT)
     assert harness.call("putBack(bytes32,bytes)", "bytes32", proven.before, proven.witness[1:]) == proven.after
+
+
+@pytest.mark.parametrize(("code", "stack"), [("93", [9, 8, 7, 6, 5]), ("01", [3, 4]), ("01", [3]), ("fe", [1])])
+def test_a_damaged_step_is_refused(harness: Harness, code: str, stack: list[int]) -> None:
+    """Words that are dropped are checked as well as those that are used."""
+    for signature, function in (("putBack(bytes32,bytes)", put_back), ("drop(bytes32,bytes)", drop)):
+        proven = prove(make_machine(bytes.fromhex(code), stack), Prover.COMPUTE, function)
+        harness.bears(proven.after, signature, "bytes32", proven.before, proven.witness[1:])
 
 
 def test_a_late_halt_leaves_the_world_as_it_was(harness: Harness) -> None:

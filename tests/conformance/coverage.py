@@ -4,7 +4,6 @@
 that is not declared is an error.
 """
 
-from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -105,12 +104,13 @@ class Coverage:
     """Counts by row: distinct cases, and steps."""
 
     def __init__(self) -> None:
-        self._counts: dict[Row, list[int]] = defaultdict(lambda: [0, 0])
+        self._counts: dict[Row, list[int]] = {}
 
     def count(self, row: Row, cases: int, steps: int) -> None:
         """So many more."""
-        self._counts[row][0] += cases
-        self._counts[row][1] += steps
+        counts = self._counts.setdefault(row, [0, 0])
+        counts[0] += cases
+        counts[1] += steps
 
     def add(self, other: "Coverage") -> None:
         """Those of another run too."""

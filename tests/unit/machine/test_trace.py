@@ -46,7 +46,7 @@ def add(sender: int, nonce: int, argument: int) -> SignedTransaction:
 
 
 def make_inbox() -> Inbox:
-    """Deposits (each counts as one of its sender's nonces), transfers, calls, transactions that are none, a batch that is none, a forced batch."""
+    """Deposits (each takes one of its sender's nonces), transfers, calls, and batches of every kind."""
     inbox = Inbox()
     for address in ADDRESSES[:3]:
         inbox.deposit(address, 3 * ETHER)

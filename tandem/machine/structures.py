@@ -15,6 +15,9 @@ from tandem.primitives.hashing import keccak, word
 from tandem.primitives.types import ZERO_HASH, Address, Gas, Hash, Seconds, Wei
 
 STACK_LIMIT = 1024
+NO_SLICE = bytes(96)
+"""The empty slice's words."""
+MODE_WORDS = {mode: word(mode) for mode in Mode}
 WORD_MASK = 2**256 - 1
 
 Field: TypeAlias = "int | bytes | Slice | WordTree | L1Context | tuple[Field, ...]"
@@ -344,7 +347,7 @@ class Frame:
                 self.stack_hash(),
                 memory.size.to_bytes(32, "big"),
                 ZERO_HASH if memory is HALTED_MEMORY else memory.root(),
-                to_words(returned),
+                NO_SLICE if returned is EMPTY_SLICE else to_words(returned),
             )
         )
 
@@ -387,7 +390,7 @@ class State:
         block = self.block
         return b"".join(
             (
-                word(self.mode),
+                MODE_WORDS[self.mode],
                 self.world.hash() if self.world is not None else ZERO_HASH,
                 self.frame.hash() if self.frame is not None else ZERO_HASH,
                 self.tx.hash() if self.tx is not None else ZERO_HASH,

@@ -61,6 +61,18 @@ check: install
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 
+# Static analysis of the contracts: docs/reference/slither.md has the answers
+SLITHER := .cache/slither-venv
+slither: install $(SLITHER)/installed
+	@PATH="$(CURDIR)/toolchain:$$PATH" $(SLITHER)/bin/python toolchain/slither_archive.py .cache/slither
+	@$(SLITHER)/bin/slither .cache/slither/contracts_export_archive.json --config-file slither.config.json $(ARGS)
+
+$(SLITHER)/installed: toolchain/slither-requirements.txt
+	@echo "installing slither"
+	@$(PYTHON) -m venv $(SLITHER)
+	@$(SLITHER)/bin/pip install --quiet --disable-pip-version-check -r $<
+	@touch $@
+
 lock:
 	@test -x $(BIN)/uv || ($(PYTHON) -m venv .venv && $(BIN)/pip install uv)
 	$(BIN)/uv pip compile --quiet --python-version 3.11 --no-header --no-annotate --no-emit-index-url requirements.in -o requirements.lock

@@ -13,6 +13,7 @@ contract FeeVault is IFeeVault {
     uint256 public constant WITHDRAWAL_GAS_LIMIT = 100_000;
 
     /// @inheritdoc IFeeVault
+    // slither-disable-next-line uninitialized-state
     address public recipient;
 
     /// @notice Anyone may add to the fees.

@@ -8,6 +8,7 @@ import {IMessagePasser} from "./IMessagePasser.sol";
 /// @notice See IMessagePasser.
 /// @dev Predeploy without constructor. Storage, which L1 proves against: slot 0 `sent`, slot 1 `nonce`. Nothing else may ever be
 /// stored here.
+// slither-disable-next-line locked-ether
 contract MessagePasser is IMessagePasser {
     /// @notice Most L1 gas that a call can ask for: half of what L1 allows a transaction (EIP-7825).
     uint256 public constant MAX_GAS_LIMIT = 1 << 23;

@@ -16,6 +16,7 @@ import {ITokenFactory} from "./ITokenFactory.sol";
 /// slot 2 `erc721Of`; slot 3 `l1TokenOf`. The tokens it calls are its own, so no call here can come back.
 contract TokenFactory is ITokenFactory {
     /// @inheritdoc ITokenFactory
+    // slither-disable-next-line uninitialized-state
     address public tokenBridge;
     /// @inheritdoc ITokenFactory
     mapping(address l1Token => address l2Token) public erc20Of;

@@ -95,6 +95,7 @@ library LZ4 {
                         // It overlaps what it writes: the last `offset` bytes (16 at most) repeat. As a number v of b bits, times
                         // floor((2^256 - 1) / (2^b - 1)) = 2^(256-b) + 2^(256-2b) + ..., they fill 17 bytes or more.
                         offset := shl(3, offset)
+                        // slither-disable-next-line incorrect-shift
                         word := mul(shr(sub(256, offset), word), div(not(0), sub(shl(offset, 1), 1)))
                     }
                     mstore(out, word)
@@ -123,6 +124,7 @@ library LZ4 {
                 if lt(offset, 32) {
                     // As above, 17 bytes or more in a word; two such words.
                     word := shl(3, offset)
+                    // slither-disable-next-line incorrect-shift
                     word := mul(shr(sub(256, word), mload(sub(out, offset))), div(not(0), sub(shl(word, 1), 1)))
                     offset := mul(offset, div(32, offset))
                     mstore(out, word)

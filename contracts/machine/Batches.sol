@@ -75,6 +75,7 @@ contract Batches is IStepVerifier {
     }
 
     /// @dev The batch's bytes, which stay in calldata.
+    // slither-disable-next-line write-after-write
     function _readData(TapeReader memory t, bytes32 dataHash) private pure returns (bytes calldata data) {
         uint256 length = t.number(LENGTH_BYTES);
         uint256 position = t.take(length);

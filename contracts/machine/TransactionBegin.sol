@@ -126,7 +126,7 @@ contract TransactionBegin is IStepVerifier {
     }
 
     /// @dev Judges it by its sender's account and begins it if it is valid.
-    function _begin(Step memory step) private view {
+    function _begin(Step memory step) private pure {
         SignedTransaction memory transaction = step.transaction;
         BlockState memory blockState = step.blockState;
         (Account memory account, uint256 handle) =

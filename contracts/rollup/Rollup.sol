@@ -220,6 +220,7 @@ contract Rollup is IRollup {
         return address(disputeGame) != address(0) && disputeGame.hasWon(id);
     }
 
+    // slither-disable-next-line arbitrary-send-eth,low-level-calls
     function _send(address to, uint256 amount) private {
         (bool success,) = to.call{value: amount}("");
         if (!success) revert TransferFailed();

@@ -6,6 +6,7 @@ type AssertionId is bytes32;
 
 using {equalAssertionIds as ==, differentAssertionIds as !=} for AssertionId global;
 
+// slither-disable-next-line dead-code
 function equalAssertionIds(AssertionId a, AssertionId b) pure returns (bool) {
     return AssertionId.unwrap(a) == AssertionId.unwrap(b);
 }

@@ -16,13 +16,13 @@ FOLDER = ROOT / ".cache" / "prove-state-tests"
 class Journal:
     """The tasks of a folder that went well. A change of options or of any source begins another journal."""
 
-    def __init__(self, directory: Path, options: Options, *, fresh: bool = False, folder: Path = FOLDER) -> None:
+    def __init__(self, directory: Path, options: Options, *, fresh: bool = False) -> None:
         digest = hashlib.sha256(f"{directory.resolve()}|{options.fork}|{options.sample}|{options.match}".encode())
         for source in SOURCES:
             for path in sorted((ROOT / source).rglob("*")):
                 if path.suffix in (".py", ".sol"):
                     digest.update(path.read_bytes())
-        self._path = folder / f"{digest.hexdigest()[:16]}.jsonl"
+        self._path = FOLDER / f"{digest.hexdigest()[:16]}.jsonl"
         if fresh:
             self._path.unlink(missing_ok=True)
         self._done = self._read()

@@ -4,10 +4,12 @@ from tandem.chain.spec import ChainParameters
 from tandem.errors import EncodingError
 from tandem.machine.chain import Ancestry, Chain, NoInbox, Overlay
 from tandem.machine.machine import Machine
-from tandem.transactions.transaction import BLOB
+from tandem.transactions.codec import UnsignedTransaction
+from tandem.transactions.transaction import BLOB, DYNAMIC_FEE, SignedTransaction
 from tests.conformance.alone import BeyondMemory, begin, begin_blob, block_state, follow
 from tests.conformance.cases import Case, Ended, chain_id, check, transaction
 from tests.conformance.judging import Report, prove
+from tests.conformance.transactions import octets
 from tests.support.verifier import Verifier
 
 NO_FORM = "no packed form"
@@ -35,7 +37,7 @@ def prove_case(case: Case, sample: int, verifier: Verifier) -> Report:
 def _machine(case: Case, ended: Ended) -> Machine | None:
     """The machine before the case's transaction; None where the transaction cannot stand on L2 in any form."""
     try:
-        signed = transaction(case)
+        sent = transaction(case)
     except EncodingError:
         return None
     prepared = ended.prepared
@@ -46,6 +48,27 @@ def _machine(case: Case, ended: Ended) -> Machine | None:
         Ancestry(prepared.context.block_hash),
     )
     block = block_state(prepared.context, chain_id(case), prepared.root)
-    if signed.type == BLOB and ended.receipt is not None:
-        return begin_blob(chain, block, signed)
-    return begin(chain, block, signed)
+    if sent.type == BLOB and ended.receipt is not None:
+        return begin_blob(chain, block, sent)
+    signed = sent if sent.raw else _sign(case, sent)
+    return begin(chain, block, signed) if signed else None
+
+
+def _sign(case: Case, sent: SignedTransaction) -> SignedTransaction | None:
+    """A transaction of which the fixture has the fields alone; None where it lacks its sender's key, too."""
+    key = case.fixture["transaction"].get("secretKey")
+    if key is None or sent.type > DYNAMIC_FEE:
+        return None
+    signed = UnsignedTransaction(
+        type=sent.type,
+        chain_id=sent.chain_id,
+        nonce=sent.nonce,
+        max_priority_fee=sent.max_priority_fee,
+        max_fee=sent.max_fee,
+        gas_limit=sent.gas_limit,
+        to=sent.to,
+        value=sent.value,
+        data=sent.data,
+        access_list=sent.access_list,
+    ).sign(octets(key))
+    return signed if signed.sender == sent.sender else None

@@ -1,12 +1,6 @@
-"""A sample of the official state tests, bounded in time; `make state-tests` runs a whole folder.
+"""A sample of the official state tests, bounded in time; `make state-tests` runs a whole folder."""
 
-The data are foreign and large, so they are not in this repository. They are looked for in $TANDEM_VECTORS, else in
-../shared/vectors beside it, in a folder `state`.
-"""
-
-import os
 import re
-import zlib
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -15,27 +9,16 @@ import pytest
 
 from tandem.evm.rules import FORKS
 from tests.conformance.cases import Case
-from tests.conformance.state_tests import Options, Part, Verdict, find, judge, main, run_part
+from tests.conformance.state_tests import Options, Part, Verdict, judge, main, run_part
+from tests.conformance.vectors import HOW_TO_GET, VECTORS, sampled
 
-VECTORS = Path(os.environ.get("TANDEM_VECTORS", Path(__file__).parents[3] / "shared" / "vectors")) / "state"
-HOW_TO_GET = (
-    f"no state tests in {VECTORS}: clone https://github.com/ethereum/tests (GeneralStateTests), or unpack fixtures of "
-    "https://github.com/ethereum/execution-spec-tests/releases (state_tests), into $TANDEM_VECTORS/state"
-)
-SAMPLE = 4
-"""Every fourth file of each folder, chosen by a hash of its name, so that the sample stays when files come or go."""
-SLOW = ("vmPerformance", "stTimeConsuming", "stQuadraticComplexityTest", "stZeroKnowledge", "Blake2f", "eip2537")
+ONE_IN = 4
 LIMIT = 60.0
 
 
 def _sample() -> Iterator[Any]:
     """Files with the forks they have entries of; every third file also on the loop that tracers use."""
-    if not VECTORS.is_dir():
-        return
-    for path in sorted({part.path for part in find(VECTORS)}):
-        chosen = zlib.crc32(path.stem.encode())
-        if chosen % SAMPLE or any(name in str(path) for name in SLOW):
-            continue
+    for path, chosen in sampled(ONE_IN):
         text = path.read_text()
         for fork in FORKS:
             if re.search(rf'"{fork}"\s*:\s*\[', text):

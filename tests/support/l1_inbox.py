@@ -43,6 +43,11 @@ class L1Inbox:
         self.messages: list[QueuedMessage] = []
         self.batches: list[QueuedBatch] = []
 
+    @property
+    def consumed(self) -> int:
+        """Messages that the batches consume."""
+        return self.batches[-1].entry.messages_consumed if self.batches else 0
+
     # -- what goes in
 
     def enqueue(

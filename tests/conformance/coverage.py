@@ -138,9 +138,9 @@ class Coverage:
 
 HEAD = """# Coverage of the provable machine
 
-Written by `make prove-state-tests` ([how](../how-to/prove-state-tests.md)): steps of official state tests, and of
-scenarios of our own for what those cannot reach (batches, messages, L2's caps), judged by the verifier contracts to
-the hash that the stepper gives. A row is a kind of step, or an instruction, and a way in which it ends.
+Written by `make prove-state-tests` ([how](../how-to/prove-state-tests.md)): steps that the verifier contracts have
+judged, to the hash that the stepper gives. A row is a kind of step, or an instruction, and a way in which it ends.
+The scenarios are our own; they reach every row, those too that state tests cannot: batches, messages, L2's caps.
 
 """
 

@@ -47,6 +47,7 @@ def test_scenarios_leave_no_row_without_a_proof() -> None:
     assert done.coverage.undeclared() == []
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.skipif(not VECTORS.is_dir(), reason=HOW_TO_GET)
 def test_steps_of_official_state_tests() -> None:
     parts = {part.path: part for part in reversed(find(VECTORS))}

@@ -102,6 +102,7 @@ def _run_pool(
 ) -> Iterator[Task]:
     """Runs tasks, reports what came of them, and gives back those without a result because a process died."""
     compiled()  # once, for all the processes that are forked from this one
+    others = set(multiprocessing.active_children())
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("fork"), _ignore_interrupts)
     try:
         futures: dict[Future[Tally], Task] = {pool.submit(run_task, task, options): task for task in todo}
@@ -115,7 +116,7 @@ def _run_pool(
     except BaseException:
         # Nobody waits for what the processes are at: it is done again.
         pool.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
+        for process in set(multiprocessing.active_children()) - others:
             process.terminate()
         raise
     pool.shutdown()

@@ -1,4 +1,4 @@
-"""Constants of contracts/machine and of tandem/machine: every one of the contracts' has its twin here, or is nobody else's."""
+"""Constants of contracts/machine and tandem/machine: each of the contracts' has a twin here, or is nobody else's."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Small programs for the EVM in a compact notation.
 
-`assemble(5, 0, "SSTORE STOP")`: a number is pushed in the shortest way, an address as its 20 bytes, a text is a row of
-instructions by their names, other bytes stand as they are.
+`assemble(5, 0, "SSTORE STOP")`: a number is pushed in the shortest way, a text is a row of instructions by their names,
+bytes stand as they are.
 """
 
 from tandem.machine.opcodes import OPCODES

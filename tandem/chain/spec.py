@@ -22,6 +22,11 @@ L1_INFO = Address(bytes.fromhex("5400000000000000000000000000000000000003"))
 DEVELOPMENT_CHAIN_IDS = frozenset({1337, 31337, 42069})
 """Only on these are development keys, development methods and cheating allowed."""
 
+PARAMETER_LIMIT = 2**64
+"""Every parameter is below: then no product that a proof makes of them outgrows 256 bits (protocol.md, section 2)."""
+GENESIS_SUPPLY_LIMIT = 2**128
+"""The genesis balances sum to less, wei. All ether of L1 on top, and still no balance comes near 2^256."""
+
 
 @dataclass(frozen=True, slots=True)
 class ChainParameters:
@@ -42,6 +47,9 @@ class ChainParameters:
     """Whether transactions signed without a chain id are accepted (the CREATE2 deployer's needs it)."""
 
     def __post_init__(self) -> None:
+        for item in fields(self):
+            if not 0 <= getattr(self, item.name) < PARAMETER_LIMIT:
+                raise ConfigError(f"{item.name} is not in 0 to 2^64 - 1: some block might be beyond proof")
         if self.gas_limit < TRANSACTION_GAS_CAP:
             raise ConfigError(f"the block gas limit is below {TRANSACTION_GAS_CAP}: a message might fit no block")
         if not 1 <= self.elasticity <= self.gas_limit or self.base_fee_denominator < 1:
@@ -94,6 +102,11 @@ class Deployment:
     parameters: ChainParameters
     genesis: Genesis
     l1: L1Contracts
+
+    def __post_init__(self) -> None:
+        supply = sum(account.balance for account in self.genesis.accounts.values())
+        if supply >= GENESIS_SUPPLY_LIMIT:
+            raise ConfigError("the genesis balances sum to 2^128 wei or more: a deposit to one might be beyond proof")
 
     @property
     def is_development(self) -> bool:

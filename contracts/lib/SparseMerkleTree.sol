@@ -64,6 +64,15 @@ library SparseMerkleTree {
         returns (bytes32)
     {
         if (root(key, proof) != oldRoot) revert WrongRoot();
+        return rootAfter(key, newValue, proof, deepest);
+    }
+
+    /// @notice As `update`, for a proof that was checked before: `root` has given the old root for this very key and proof.
+    function rootAfter(bytes32 key, bytes32 newValue, Proof calldata proof, Node calldata deepest)
+        internal
+        pure
+        returns (bytes32)
+    {
         uint256 depth = depthOf(proof);
         bool present = valueOf(key, proof) != 0;
 
@@ -72,7 +81,7 @@ library SparseMerkleTree {
             if (!present && proof.leafValue != 0) node = _split(key, node, depth, proof);
             return _fold(key, node, depth, proof);
         }
-        if (!present) return oldRoot;
+        if (!present) return _fold(key, _terminal(proof), depth, proof); // nothing to delete: the root stays
         if (depth == 0) return bytes32(0);
 
         bytes32 sibling = proof.siblings[proof.siblings.length - 1];
@@ -132,15 +141,36 @@ library SparseMerkleTree {
     }
 
     /// @dev Hashes `node`, standing at `depth` on the path to `key`, up to the root. Bounded by 256 steps.
+    /// The proof must be well-formed: as many siblings as the bitmap has bits.
     function _fold(bytes32 key, bytes32 node, uint256 depth, Proof calldata proof) private pure returns (bytes32) {
         uint256 bitmap = proof.bitmap;
         bytes32[] calldata siblings = proof.siblings;
-        uint256 left = _countBelow(bitmap, depth);
-        unchecked {
-            while (depth > 0) {
-                --depth;
-                bytes32 sibling = (bitmap >> depth) & 1 == 0 ? bytes32(0) : siblings[--left];
-                node = _join(key, depth, node, sibling);
+        // Those above `depth`: all of them, unless the path was shortened.
+        uint256 left = bitmap >> depth == 0 ? siblings.length : _countBelow(bitmap, depth);
+        assembly ("memory-safe") {
+            // tag ‖ left ‖ right, 65 bytes, in the free memory beyond the pointer.
+            let branch := mload(0x40)
+            let first := add(branch, 0x01)
+            let second := add(branch, 0x21)
+            mstore8(branch, BRANCH)
+            let next := add(siblings.offset, shl(5, left))
+            for {} depth {} {
+                depth := sub(depth, 1)
+                let sibling := 0
+                if and(shr(depth, bitmap), 1) {
+                    next := sub(next, 0x20)
+                    sibling := calldataload(next)
+                }
+                switch and(shr(sub(255, depth), key), 1)
+                case 0 {
+                    mstore(first, node)
+                    mstore(second, sibling)
+                }
+                default {
+                    mstore(first, sibling)
+                    mstore(second, node)
+                }
+                node := keccak256(branch, 0x41)
             }
         }
         return node;

@@ -9,9 +9,16 @@ import {Tape, TapeReader} from "./Tape.sol";
 
 /// @title StateTrees
 /// @notice Accounts, slots and the access set on their trees, by proofs from a tape. Twin of tandem/machine/state_trees.py.
-/// @dev A read gives a *handle*: where in calldata its proof is. A write under the same root uses the proof once more. Between a
-/// read and its write, nothing else may be written to that tree.
+/// @dev A read gives a *handle*: which key was found under which root by which proof. A write of that key under that root uses the
+/// proof once more, without checking it again. Between a read and its write, nothing else may be written to that tree.
 library StateTrees {
+    /// @notice What a handle points to.
+    struct Opened {
+        bytes32 root;
+        bytes32 key;
+        uint256 proof; // position in calldata
+    }
+
     /// @notice keccak of no code.
     bytes32 internal constant EMPTY_CODE_HASH = keccak256("");
     /// @notice The value of what is in the access set.
@@ -55,8 +62,13 @@ library StateTrees {
         SparseMerkleTree.Proof calldata proof = Tape.proof(t);
         if (SparseMerkleTree.root(key, proof) != root) revert WrongOpening();
         value = SparseMerkleTree.valueOf(key, proof);
+        uint256 position;
         assembly ("memory-safe") {
-            handle := proof
+            position := proof
+        }
+        Opened memory opened = Opened(root, key, position);
+        assembly ("memory-safe") {
+            handle := opened
         }
     }
 
@@ -67,15 +79,21 @@ library StateTrees {
         pure
         returns (bytes32)
     {
+        Opened memory opened;
+        assembly ("memory-safe") {
+            opened := handle
+        }
+        if (opened.root != root || opened.key != key) revert WrongOpening();
+        uint256 position = opened.proof;
         SparseMerkleTree.Proof calldata proof;
         SparseMerkleTree.Node calldata deepest;
         assembly ("memory-safe") {
-            proof := handle
-            deepest := handle
+            proof := position
+            deepest := position
         }
         // Where no preimage is needed none is looked at: any place of calldata will do.
         if (value == 0 && proof.siblings.length != 0 && SparseMerkleTree.valueOf(key, proof) != 0) deepest = Tape.node(t);
-        return SparseMerkleTree.update(root, key, value, proof, deepest);
+        return SparseMerkleTree.rootAfter(key, value, proof, deepest);
     }
 
     /// @notice Puts an entry into the access set. Changes `world`.

@@ -31,8 +31,8 @@ SIZE_LIMIT = 24_576
 """EIP-170, bytes."""
 USUAL_GAS, USUAL_WITNESS = 150_000, 4_096
 """What an instruction stays below."""
-DEARER = {"SSTORE": (180_000, 5_120)}
-"""But one: SSTORE opens account and slot in two states, now and when the transaction began, and writes two trees."""
+DEARER = {"SSTORE": (USUAL_GAS, 5_120)}
+"""But one: SSTORE opens account and slot in two states, now and when the transaction began: 4.9 KB of witness."""
 STEP_GAS, STEP_WITNESS = 300_000, 8_192
 """What any other usual step stays below."""
 

@@ -540,7 +540,7 @@ def test_gas_of_state_trees(harness: Harness) -> None:
     signature = "slotGas(bytes32,bytes32,bytes32,bytes)"
     measured = harness.call(signature, "uint256,uint256", root, key, word(1), tape_of(nodes, root, key))
     assert proof.prove(nodes, root, key).depth == 16
-    assert_near(measured, (14_871, 23_508))
+    assert_near(measured, (10_772, 5_470))
 
 
 # Instructions

@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from bench.footprint import measure
+from bench.machine import show as show_machine
 from bench.throughput import Result, Workload, fund_l2, run, start_anvil
 from localnet import LocalNet, Ports
 from story.stage import Layer
@@ -25,9 +26,13 @@ AIMS = {"ETH transfer": (3_000, 90), "ERC-20 transfer": (700, 110)}
 @click.command()
 @click.option("--ether", default=12_000, show_default=True, help="ETH transfers.")
 @click.option("--token", default=4_000, show_default=True, help="ERC-20 transfers.")
-def main(ether: int, token: int) -> None:
-    """Measure throughput beside anvil, the footprint on L1, and re-derivation."""
+@click.option("--only-machine", is_flag=True, help="Only the provable machine: no network is started.")
+def main(ether: int, token: int, only_machine: bool) -> None:
+    """Measure throughput beside anvil, the footprint on L1, re-derivation, and the provable machine."""
     console = Console(highlight=False, width=120)
+    show_machine(console)
+    if only_machine:
+        return
     folder = Path(tempfile.mkdtemp(prefix="tandem-bench-"))
     try:
         with LocalNet(folder, Ports.free()) as net:

@@ -17,6 +17,8 @@ from tests.conformance.state_tests import MALFORMED, Part, TimeUp
 from tests.conformance.tally import Tally
 from tests.support.verifier import Verifier, compiled
 
+RENEWAL = 50_000
+"""Steps that one set of contracts judges in a process, about 65 MB."""
 Task = Part | str
 """A part of a file of state tests, or a scenario's name."""
 
@@ -56,6 +58,8 @@ def run_task(task: Task, options: Options) -> Tally:
         if not task.first:
             tally.failures.append(f"{task.path}: malformed fixture: {type(error).__name__}: {error}")
         return tally
+    if _verifier().judged > RENEWAL:
+        _verifier.cache_clear()
     for case in cases:
         if options.match in case.name:
             done = _attempt(lambda case=case: prove_case(case, options.sample, _verifier()), options.limit)  # type: ignore[misc]

@@ -110,7 +110,7 @@ class AssertionTrace:
             if count == 1 << TRACE_DEPTH:
                 raise TraceTooLong(f"more than 2^{TRACE_DEPTH} boundaries in an assertion")
         self.end = boundary(m)
-        self.tree = TraceTree(bytes(leaves), TRACE_DEPTH)
+        self.tree = TraceTree(leaves, TRACE_DEPTH)
 
     def origin(self, leaf: int) -> Machine:
         """The machine before step `leaf` of level 0, ready to take it."""
@@ -143,7 +143,7 @@ class StepTrace:
             if len(leaves) == 32 << STEP_DEPTH:
                 raise TraceTooLong(f"more than 2^{STEP_DEPTH} steps between two boundaries")
         self.end = boundary(m)
-        self.tree = TraceTree(bytes(leaves), STEP_DEPTH)
+        self.tree = TraceTree(leaves, STEP_DEPTH)
 
     def before(self, index: int) -> Machine:
         """The machine before step `index`."""

@@ -1,11 +1,13 @@
 """Trace trees: perfect trees whose last leaf repeats."""
 
+import tracemalloc
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.primitives.hashing import keccak
-from tandem.rollup.trace_tree import TraceTree
+from tandem.rollup.trace_tree import PIECE, WORD, TraceTree
 from tandem.state import words
 
 
@@ -47,3 +49,24 @@ def test_what_is_no_row_of_leaves_is_refused(bad: bytes) -> None:
 def test_there_are_no_nodes_outside(height: int, index: int) -> None:
     with pytest.raises(IndexError):
         TraceTree(bytes(32), 4).node(height, index)
+
+
+@pytest.mark.parametrize("count", [PIECE // WORD - 1, PIECE // WORD, PIECE // WORD + 1, 3 * PIECE // WORD + 5])
+def test_levels_longer_than_a_piece(count: int) -> None:
+    states = leaves(count)
+    depth = 15
+    full = states + [states[-1]] * ((1 << depth) - count)
+    assert TraceTree(bytearray(b"".join(states)), depth).root == words.root(full, depth)
+
+
+def test_the_longest_trace_takes_few_bytes_a_state() -> None:
+    """Anyone may make a transaction of 2^24 steps: a challenger must have the memory for its tree, and for several."""
+    count = 1 << 17
+    states = bytearray(keccak(b"state")) * count
+    tracemalloc.start()
+    tree = TraceTree(states, 26)
+    kept, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert len(tree) == count
+    assert kept < 40 * count
+    assert peak < 50 * count, "with the 32 bytes of the states themselves, below 1.4 GB for 2^24 steps"

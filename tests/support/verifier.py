@@ -35,7 +35,7 @@ class Verifier:
         self.inbox = L1Inbox(self.revm, compiled()["Inbox"])
         provers = [self.revm.deploy(compiled()[name], *self._arguments(kind)) for kind, name in CONTRACTS.items()]
         self.judged = 0
-        """Steps so far. pyrevm keeps 1.3 KB of each: who judges a hundred thousand takes a new verifier now and then."""
+        """Steps so far. pyrevm keeps 1.3 KB of each: who judges a hundred thousand takes a new verifier at times."""
         types = (f"address[{len(provers)}]",)
         self._dispatcher = self.revm.deploy(compiled()[DISPATCHER], types, (provers,))
 

@@ -16,8 +16,6 @@ from dataclasses import replace
 
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from tandem.batch.packed import pack
-from tandem.chain.recent import recent_hashes
 from tandem.chain.spec import ChainParameters
 from tandem.evm.context import BlockContext
 from tandem.evm.diff import StateDiff
@@ -25,17 +23,11 @@ from tandem.evm.executor import BlockExecutor
 from tandem.evm.receipt import Receipt
 from tandem.evm.rules import CANCUN, ethereum
 from tandem.evm.validation import intrinsic_gas
-from tandem.inbox.queues import L1Context, accumulate
 from tandem.machine.chain import Ancestry, Chain, NoInbox, Overlay
 from tandem.machine.machine import Machine
-from tandem.machine.modes import Flag, Mode
-from tandem.machine.stepper import at_boundary, kind_of, prove_step, step
-from tandem.machine.structures import BlockState, Cursor, State
-from tandem.machine.word_tree import Slice, WordTree
-from tandem.primitives import rlp
 from tandem.primitives.hashing import EMPTY_CODE_HASH, keccak
 from tandem.primitives.secp256k1 import address_of
-from tandem.primitives.types import ZERO_HASH, Address, Gas, Hash, Seconds, Wei
+from tandem.primitives.types import Address, Gas, Hash, Seconds, Wei
 from tandem.state import tree
 from tandem.state.account import Account
 from tandem.state.code import code_root
@@ -43,10 +35,10 @@ from tandem.state.database import StateDatabase
 from tandem.state.tables import MemoryTable, StateTables
 from tandem.transactions.codec import UnsignedTransaction
 from tandem.transactions.transaction import LEGACY, SignedTransaction
-from tests.conformance.judging import choose
+from tests.conformance.alone import begin, block_state, follow
+from tests.conformance.judging import Disagreement, choose, judge
 from tests.conformance.oracles import Outcome, Setting, in_py_evm, in_revm
 from tests.conformance.programs import CONTRACTS, NOBODY, PRECOMPILES, STRANGER, random_program
-from tests.support.revm import Reverted
 from tests.support.verifier import Verifier
 
 KEY = b"\x2a" * 32
@@ -63,10 +55,6 @@ CONTEXT = BlockContext(
 GAS = (30_000, 100_000, 400_000, 2_000_000)
 SAMPLE = 40
 SECONDS = 60.0
-
-
-class Difference(Exception):
-    """Two machines end otherwise. The message says which, and where."""
 
 
 def setting_of(dice: random.Random) -> Setting:
@@ -122,20 +110,10 @@ class Ours:
 
     def machine(self) -> Machine:
         """The machine before the transaction."""
-        packed = pack(self.transaction)
-        data = rlp.encode([[b"", b"", [packed]]])
-        position = len(data) - len(rlp.encode(packed))
-        cursor = Cursor(0, 1, 0, data=Slice.of(WordTree(data), 0, len(data)), position=position, list_end=len(data))
-        block = BlockState(
-            CONTEXT.number, CONTEXT.timestamp, CONTEXT.gas_limit, CONTEXT.base_fee, CONTEXT.prev_randao,
-            CONTEXT.coinbase, L1Context(0, ZERO_HASH, Seconds(0), Wei(0)), Gas(0), ZERO_HASH, ZERO_HASH,
-            recent_hashes(CONTEXT.number, CONTEXT.block_hash), ZERO_HASH, self.root, CHAIN_ID, Gas(0), Gas(2**64 - 1),
-            Flag.UNPROTECTED | Flag.BURN_BASE_FEE, CONTEXT.blob_base_fee,
-        )  # fmt: skip
-        chain = Chain(
-            Overlay(self.tables.preimages), ChainParameters(CHAIN_ID), NoInbox(), Ancestry(CONTEXT.block_hash)
-        )
-        return Machine(chain, State(Mode.ITEM, block, cursor))
+        chain = Chain(Overlay(self.tables.preimages), ChainParameters(CHAIN_ID), NoInbox(), Ancestry())
+        m = begin(chain, block_state(CONTEXT, CHAIN_ID, self.root), self.transaction)
+        assert m is not None
+        return m
 
 
 def asked(setting: Setting, diff: StateDiff) -> list[tuple[Address, list[int]]]:
@@ -149,41 +127,20 @@ def asked(setting: Setting, diff: StateDiff) -> list[tuple[Address, list[int]]]:
 
 
 def run(setting: Setting, sample: int, verifier: Verifier | None, dice: random.Random) -> int:
-    """The case on all machines. Difference where they do not agree. Gives the number of steps judged."""
+    """The case on all machines. Disagreement where they do not agree. Gives the number of steps judged."""
     ours = Ours(setting)
     outcome, receipt, root, diff = ours.in_engine()
-    m = ours.machine()
-    rows = []
-    while True:
-        name = kind_of(m).name
-        rows.append((name, step(m)))
-        if at_boundary(m):
-            break
-    assert isinstance(m.block, BlockState)
-    if m.block.state_root != root or m.block.receipts_acc != accumulate(ZERO_HASH, receipt.hash()):
-        raise Difference(f"the stepper ends otherwise: {m.block.gas_used} gas, the engine {receipt.gas_used}")
+    chosen = choose(follow(ours.machine(), root, receipt), sample, dice)
     for name, other in (("revm", in_revm), ("py-evm", in_py_evm)):
         theirs = other(setting, asked(setting, diff))
         if theirs != outcome:
-            raise Difference(f"{name} ends otherwise: {_first_difference(outcome, theirs)}")
-    return judge(ours.machine(), choose(rows, sample, dice), verifier) if verifier else 0
-
-
-def judge(m: Machine, chosen: set[int], verifier: Verifier) -> int:
-    """Let the contracts judge these steps."""
-    for index in range(max(chosen) + 1):
-        if index not in chosen:
-            step(m)
-            continue
-        name = kind_of(m).name
-        proven = prove_step(m)
-        try:
-            judged = verifier.verify(proven)
-        except Reverted as error:
-            raise Difference(f"step {index}, {name} ({proven.outcome}): the verifier reverts: {error}") from None
-        if judged != proven.after:
-            raise Difference(f"step {index}, {name} ({proven.outcome}): the verifier gives another hash")
-    return len(chosen)
+            raise Disagreement(f"{name} ends otherwise: {_first_difference(outcome, theirs)}")
+    if verifier is None:
+        return 0
+    report = judge(ours.machine(), chosen, verifier)
+    if report.failures:
+        raise Disagreement(report.failures[0])
+    return report.passed
 
 
 def _first_difference(ours: Outcome, theirs: Outcome) -> str:
@@ -233,7 +190,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 try:
                     steps += run(setting, given.sample, verifier, dice)
                     passed += 1
-                except Difference as difference:
+                except Disagreement as difference:
                     failed += 1
                     progress.console.print(f"FAILED seed {seed}, {setting.gas} gas: {difference}", markup=False)
             progress.update(

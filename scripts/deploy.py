@@ -7,7 +7,7 @@
 No contract has an owner: what is set here is set for good, and printed.
 """
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from rich.table import Table
 from tandem.chain.genesis import genesis_header
 from tandem.chain.predeploys import PREDEPLOYS, genesis_accounts
 from tandem.chain.spec import ChainParameters, Deployment, Genesis, L1Contracts
+from tandem.l1.contracts import PROVERS
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Address, Seconds
 from tandem.rollup.assertions import State
@@ -103,10 +104,10 @@ def cli(
 def deploy(
     deployer: Any, preset: Preset, parameters: ChainParameters, sequencer: Address, fee_recipient: Address
 ) -> tuple[Deployment, dict[str, Any]]:
-    """Deploy the four contracts. They name one another, so their addresses are computed before the first is there."""
+    """Deploy all contracts. They name one another, so their addresses are computed before the first is there."""
     project = ape.project
     nonce = deployer.nonce
-    names = ("Inbox", "Bridge", "TokenBridge", "Rollup")
+    names = ("Inbox", "Bridge", "TokenBridge", "Rollup", *PROVERS, "Machine")
     at = {name: _created_by(_address(deployer.address), nonce + index) for index, name in enumerate(names)}
     head = ape.chain.blocks.head
     codes = {name: bytes.fromhex(_runtime(project, name)) for name in PREDEPLOYS}
@@ -123,10 +124,14 @@ def deploy(
             preset.challenge_window,
             (state.block_hash, state.state_root, state.withdrawal_root, state.batches, state.messages),
         ),
+        "Messages": (_hex(at["Inbox"]),),
+        "Batches": (_hex(at["Inbox"]),),
+        "Blocks": (astuple(parameters),),
+        "Machine": ([_hex(at[name]) for name in PROVERS],),
     }
     contracts = {}
     for name in names:
-        contracts[name] = deployer.deploy(getattr(project, name), *arguments[name])
+        contracts[name] = deployer.deploy(getattr(project, name), *arguments.get(name, ()))
         if _address(contracts[name].address) != at[name]:
             raise click.ClickException(f"{name} is not at the computed address: did {deployer.address} send meanwhile?")
     l1 = L1Contracts(
@@ -135,6 +140,7 @@ def deploy(
         rollup=at["Rollup"],
         bridge=at["Bridge"],
         token_bridge=at["TokenBridge"],
+        machine=at["Machine"],
         start_block=head.number + 1,
         force_inclusion_delay=Seconds(preset.force_inclusion_delay),
         challenge_window=Seconds(preset.challenge_window),
@@ -185,7 +191,10 @@ def _show(
 ) -> None:
     table = Table("what", "value", title=f"Tandem on {network}", title_justify="left")
     for name, contract in contracts.items():
-        table.add_row(name, contract.address)
+        if name not in PROVERS:
+            table.add_row(name, contract.address)
+    gas = sum(contract.creation_metadata.receipt.gas_used for contract in contracts.values())
+    table.add_row("gas of the deployment", f"{gas:,}, {len(PROVERS)} provers behind Machine included")
     table.add_row("sequencer", sequencer)
     table.add_row("L2 chain id", str(parameters.chain_id))
     table.add_row("challenge window", f"{preset.challenge_window:,} s")

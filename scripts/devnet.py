@@ -64,7 +64,7 @@ def _describe(net: LocalNet, console: Console) -> None:
     table.add_row("L1 (anvil)", net.l1_url, str(deployment.l1.chain_id))
     table.add_row("L2", net.l2_url, str(deployment.parameters.chain_id))
     table.add_row("challenger", f"{net.status_url}/status", "")
-    for name in ("inbox", "rollup", "bridge", "token_bridge"):
+    for name in ("inbox", "rollup", "bridge", "token_bridge", "machine"):
         table.add_row(f"{name.replace('_', ' ')} (L1)", checksum(getattr(deployment.l1, name)), "")
     console.print(table)
     accounts = Table(

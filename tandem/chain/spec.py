@@ -87,6 +87,8 @@ class L1Contracts:
     rollup: Address
     bridge: Address
     token_bridge: Address
+    machine: Address
+    """Judges single steps of the chain (machine.md)."""
     start_block: int
     """L1 block from which on the inbox has events."""
     force_inclusion_delay: Seconds
@@ -171,6 +173,7 @@ def _deployment(content: dict[str, Any]) -> Deployment:
             rollup=Address(_bytes(l1["rollup"])),
             bridge=Address(_bytes(l1["bridge"])),
             token_bridge=Address(_bytes(l1["token_bridge"])),
+            machine=Address(_bytes(l1["machine"])),
             start_block=l1["start_block"],
             force_inclusion_delay=Seconds(l1["force_inclusion_delay"]),
             challenge_window=Seconds(l1["challenge_window"]),

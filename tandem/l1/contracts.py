@@ -14,10 +14,13 @@ from web3.contract import Contract
 
 from tandem.chain.spec import L1Contracts
 from tandem.errors import ConfigError
+from tandem.machine.modes import Prover
 from tandem.primitives.hashing import keccak
 
 ABI_FOLDER = Path(__file__).parent / "abi"
-CONTRACTS = ("Inbox", "Rollup", "Bridge", "TokenBridge")
+CONTRACTS = ("Inbox", "Rollup", "Bridge", "TokenBridge", "Machine")
+PROVERS = tuple("".join(part.capitalize() for part in prover.name.split("_")) for prover in Prover)
+"""The contracts behind Machine, by their number. They are called through it alone; its ABI has their errors."""
 RETRY = 2.0
 """Seconds between two tries to reach L1 on start."""
 REQUEST_TIMEOUT = 20
@@ -70,6 +73,7 @@ class L1:
         self.rollup = self._contract("Rollup", contracts.rollup)
         self.bridge = self._contract("Bridge", contracts.bridge)
         self.token_bridge = self._contract("TokenBridge", contracts.token_bridge)
+        self.machine = self._contract("Machine", contracts.machine)
 
     def check_chain(self, stopping: Event) -> None:
         """ConfigError where the connection is to another L1 than the one the chain was deployed on. Waits for L1."""

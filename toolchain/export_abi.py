@@ -1,4 +1,5 @@
-"""Export the ABIs that the Python side needs from ape's compiled sources into tandem/l1/abi (`make abi`).
+"""Export from ape's compiled sources what the Python side needs (`make abi`): ABIs into tandem/l1/abi, and the contract
+that a story deploys on L2 into story/artifacts.
 
 They are committed, so that daemons run without a compiler and a change of interface shows as a diff;
 tests/parity/test_constants.py compares them with the sources.
@@ -6,14 +7,19 @@ tests/parity/test_constants.py compares them with the sources.
 
 import json
 from pathlib import Path
+from typing import Any
+
+from tandem.l1.contracts import PROVERS
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tandem" / "l1" / "abi"
+ARTIFACT = ROOT / "story" / "artifacts" / "Beads.json"
 NAMES = (
     "Inbox",
     "Rollup",
     "Bridge",
     "TokenBridge",
+    "Machine",
     "MessagePasser",
     "TokenFactory",
     "L1Info",
@@ -24,15 +30,31 @@ NAMES = (
 
 
 def compiled_abi(name: str) -> str:
-    """The ABI of a contract as committed: JSON, two spaces."""
-    manifest = json.loads((ROOT / ".build" / "__local__.json").read_text())
-    return json.dumps(manifest["contractTypes"][name]["abi"], indent=2) + "\n"
+    """The ABI of a contract as committed: JSON, two spaces. Machine passes on its provers' errors: its ABI has them."""
+    types = _compiled()
+    entries: list[dict[str, Any]] = types[name]["abi"]
+    if name == "Machine":
+        known = [entry for prover in PROVERS for entry in types[prover]["abi"] if entry["type"] == "error"]
+        entries += [entry for at, entry in enumerate(known) if entry not in entries + known[:at]]
+    return json.dumps(entries, indent=2) + "\n"
+
+
+def compiled_artifact(name: str) -> str:
+    """ABI and creation code, as committed."""
+    compiled = _compiled()[name]
+    return json.dumps({"abi": compiled["abi"], "bytecode": compiled["deploymentBytecode"]["bytecode"]}, indent=2) + "\n"
+
+
+def _compiled() -> Any:
+    return json.loads((ROOT / ".build" / "__local__.json").read_text())["contractTypes"]
 
 
 def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name in NAMES:
         (FOLDER / f"{name}.json").write_text(compiled_abi(name))
+    ARTIFACT.parent.mkdir(exist_ok=True)
+    ARTIFACT.write_text(compiled_artifact(ARTIFACT.stem))
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from tandem.rollup.assertions import TRACE_DEPTH
 from tandem.rollup.withdrawals import MESSAGE_PASSED_TOPIC, SENT_SLOT
 from tandem.state.code import CHUNK_BYTES, DEPTH
 from tests.contracts.world import DELAY, WINDOW, context_of
-from toolchain.export_abi import FOLDER, NAMES, compiled_abi
+from toolchain.export_abi import ARTIFACT, FOLDER, NAMES, compiled_abi, compiled_artifact
 
 
 def test_caps(world, hashes):
@@ -98,6 +98,10 @@ def test_what_the_inbox_queues_is_what_python_recomputes(world, accounts):
 @pytest.mark.parametrize("name", NAMES)
 def test_committed_abis_are_the_compiled_ones(project, name):
     assert (FOLDER / f"{name}.json").read_text() == compiled_abi(name), "run `make abi`"
+
+
+def test_the_storys_contract_is_the_compiled_one(project):
+    assert ARTIFACT.read_text() == compiled_artifact(ARTIFACT.stem), "run `make abi`"
 
 
 def test_no_other_abi_is_committed():

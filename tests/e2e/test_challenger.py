@@ -12,9 +12,8 @@ from story.stage import ETHER
 from tandem.chain.spec import Deployment
 from tandem.l1.contracts import L1, connect
 from tandem.l1.encoding import claim_arguments
-from tandem.l1.inbox_reader import InboxReader
 from tandem.node.claims import genesis_opening, make_claim, right_child
-from tandem.node.follower import Follower, open_genesis
+from tandem.node.replica import catch_up
 from tandem.primitives.types import Gas
 from tandem.store import ChainStore
 from tests.support.network import USERS, Harness
@@ -25,16 +24,8 @@ pytestmark = pytest.mark.e2e
 def derive(deployment: Deployment, l1: L1, folder: Path) -> ChainStore:
     """The chain from L1 alone."""
     store = ChainStore(folder)
-    follower = Follower(deployment, keep_unsafe=False)
-    with store.write() as session:
-        open_genesis(session, deployment)
-    while True:
-        with store.read() as session:
-            update = InboxReader(l1).poll(session)
-        if update is None:
-            return store
-        with store.write() as session:
-            follower.apply(session, update)
+    catch_up(store, deployment, l1)
+    return store
 
 
 def test_a_replica_from_scratch_has_every_block_hash(net: LocalNet, tmp_path: Path) -> None:

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install test check compile demo devnet bench state-tests prove-state-tests fuzz abi lock clean
+.PHONY: install test check compile demo prove devnet bench state-tests prove-state-tests fuzz abi lock clean
 
 # The Python files of scripts/ import packages of this repository.
 export PYTHONPATH := $(CURDIR)
@@ -24,6 +24,9 @@ install: .venv/installed
 
 demo: install
 	@$(BIN)/python scripts/demo.py $(ARGS)
+
+prove: install
+	@$(BIN)/python scripts/prove.py $(ARGS)
 
 devnet: install
 	@$(BIN)/python scripts/devnet.py $(ARGS)

@@ -174,11 +174,11 @@ class Stage:
         status: dict[str, Any] = self.request("tandem_syncStatus")
         return status
 
-    def table(self, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
-        """A table at the end of a step."""
+    def table(self, title: str, columns: tuple[str, ...], rows: Sequence[tuple[str, ...]], left: int = 1) -> None:
+        """A table at the end of a step; the first `left` columns are text."""
         table = Table(title=title, title_justify="left")
         for index, column in enumerate(columns):
-            table.add_column(column, justify="left" if index == 0 else "right")
+            table.add_column(column, justify="left" if index < left else "right")
         for row in rows:
             table.add_row(*row)
         self.console.print(table)

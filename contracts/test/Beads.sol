@@ -14,12 +14,12 @@ contract Beads {
     /// @notice Thrown when so many beads do not fit the needle.
     error TooMany(uint256 number);
 
-    /// @notice Hashes `number` more beads onto the string, and seals them with SHA-256.
+    /// @notice Hashes `number` more beads onto the string, and seals them with SHA-256 and the time.
     function thread(uint256 number) external returns (bytes32 bead) {
         if (number > MAX_AT_ONCE) revert TooMany(number);
         bead = last;
         for (uint256 i = 0; i < number; ++i) bead = keccak256(abi.encode(bead, i));
-        bead = sha256(abi.encode(bead));
+        bead = sha256(abi.encode(bead, block.timestamp));
         last = bead;
         count += number;
         emit Threaded(msg.sender, number, bead);

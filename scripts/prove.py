@@ -1,0 +1,54 @@
+"""`make prove`: a network, a few transactions, and L1 judging the machine's steps that they consist of."""
+
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from localnet import LocalNet, Ports
+from localnet.process import ProcessFailed
+from story import proof
+from story.stage import DemoFailed, Stage
+from tandem.l1.contracts import checksum
+
+
+@click.command()
+@click.option("--keep", type=click.Path(path_type=Path), help="Keep databases and logs in this folder.")
+def cli(keep: Path | None) -> None:
+    """Any single step of the chain can be judged by a contract on L1: the story in the terminal."""
+    console = Console(highlight=False)
+    if keep is not None:
+        shutil.rmtree(keep, ignore_errors=True)
+    with (
+        tempfile.TemporaryDirectory(prefix="tandem-prove-") as folder,
+        LocalNet(keep or Path(folder), Ports.free()) as net,
+    ):
+        try:
+            _play(net, console)
+        except (DemoFailed, ProcessFailed) as error:
+            console.print(f"\n[bold red]The proof failed:[/] {error}")
+            for child in net.children.values():
+                console.print(f"[dim]--- {child.name}\n{child.tail()}[/]")
+            sys.exit(1)
+
+
+def _play(net: LocalNet, console: Console) -> None:
+    console.print("[bold]Tandem: the provable machine, step by step before its judge on L1[/]\n")
+    with console.status("starting L1 (anvil)"):
+        net.start_l1()
+    with console.status("deploying the contracts (ape run deploy)"):
+        net.deploy()
+    console.print(f"   [green]✓[/] L1 (anvil)       {net.l1_url}, Machine {checksum(net.deployment.l1.machine)}")
+    with console.status("starting the sequencer"):
+        net.start_sequencer("--batch-age", "500")
+    console.print(f"   [green]✓[/] sequencer        {net.l2_url}")
+    stage = Stage(net, console)
+    proof.play(stage)
+    console.print(f"[bold green]Done[/] in {stage.elapsed:.0f} s.")
+
+
+if __name__ == "__main__":
+    cli()

@@ -8,7 +8,7 @@ from tandem.store import ChainStore
 
 
 def catch_up(store: ChainStore, deployment: Deployment, l1: L1) -> int:
-    """Derive all that L1's inbox has. Returns how many blocks were executed. L1Moved where L1 re-organised meanwhile."""
+    """Derive all that L1's inbox has. Gives the number of blocks executed. L1Moved where L1 re-organised meanwhile."""
     follower, reader = Follower(deployment, keep_unsafe=False), InboxReader(l1)
     with store.write() as session:
         open_genesis(session, deployment)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-
 from enum import IntEnum
 from typing import Any
 

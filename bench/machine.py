@@ -33,12 +33,12 @@ from tandem.transactions.transaction import DYNAMIC_FEE
 
 CHAIN_ID = 42069
 KEY = keccak(b"bench")
-LOOP, MIX = Address(b"\x01" * 20), Address(b"\x02" * 20)
-LOOP_CODE = bytes.fromhex("5b600056")
-"""Three steps for twelve gas until the gas is gone: as many steps as gas buys, nearly."""
+SLED, MIX = Address(b"\x01" * 20), Address(b"\x02" * 20)
+SLED_CODE = b"\x5b" * 24_000 + bytes.fromhex("5f56")
+"""JUMPDESTs, over and over until the gas is gone: a step a gas, as many as gas buys."""
 MIX_CODE = bytes.fromhex("60005b6001018060005260206000208060005280546001018082555050600256")
 """A counter, a word into memory, its hash, that into memory, a cold storage slot read and written at the hash."""
-PROGRAMS = {"jumps": LOOP, "memory, hashes, cold storage": MIX}
+PROGRAMS = {"JUMPDESTs": SLED, "memory, hashes, cold storage": MIX}
 GAS = (100_000, 10_000_000)
 SNAPSHOT = Path(__file__).resolve().parent.parent / "snapshots" / "machine.json"
 SPECULAR, SPECULAR_CODE = 109_000, 629_000
@@ -68,7 +68,7 @@ def before(to: Address, gas: int) -> tuple[Chain, Boundary]:
     parameters = ChainParameters(CHAIN_ID, data_gas_per_byte=Gas(0))
     accounts = {
         address_of(KEY): GenesisAccount(Wei(10**20)),
-        LOOP: GenesisAccount(nonce=1, code=LOOP_CODE),
+        SLED: GenesisAccount(nonce=1, code=SLED_CODE),
         MIX: GenesisAccount(nonce=1, code=MIX_CODE),
     }
     tables = StateTables()
@@ -144,8 +144,8 @@ def py_evm(code: bytes, gas: int, steps: int) -> Pace:
         prev_hashes=(), chain_id=CHAIN_ID, base_fee_per_gas=0, excess_blob_gas=0,
     )  # fmt: skip
     state = CancunState(AtomicDB(), execution, BLANK_ROOT_HASH)
-    state.set_code(LOOP, code)
-    message = PyEvmMessage(gas=gas, to=LOOP, sender=MIX, value=0, data=b"", code=code)
+    state.set_code(SLED, code)
+    message = PyEvmMessage(gas=gas, to=SLED, sender=MIX, value=0, data=b"", code=code)
     context = state.get_transaction_context_class()(gas_price=0, origin=MIX)
 
     def run() -> int:
@@ -168,7 +168,7 @@ def show(console: Console) -> None:
         )
         for name, to in PROGRAMS.items():
             walked = stepping(to, 1_000_000)
-            peer = py_evm(LOOP_CODE if to == LOOP else MIX_CODE, 1_000_000, walked.steps)
+            peer = py_evm(SLED_CODE if to == SLED else MIX_CODE, 1_000_000, walked.steps)
             table.add_row(
                 name, f"{walked.steps:,}", f"{walked.per_second:,.0f}", f"{committing(to, 1_000_000).per_second:,.0f}",
                 f"{proving(to, 200_000).per_second:,.0f}", f"{peer.per_second:,.0f}",

@@ -1,17 +1,14 @@
 """`make demo`: start the whole network, tell the story, leave nothing behind."""
 
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from localnet import LocalNet, Ports
-from localnet.process import ProcessFailed
+from localnet import LocalNet
 from story import act_one
-from story.stage import DemoFailed, Stage
+from story.run import run
+from story.stage import Stage
 from tandem.l1.contracts import checksum
 from tandem.l1.signer import development_account
 
@@ -23,20 +20,7 @@ REFUSED = development_account(5)
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep databases and logs in this folder.")
 def cli(keep: Path | None) -> None:
     """Two layers that work: the story in the terminal, on real processes."""
-    console = Console(highlight=False)
-    if keep is not None:
-        shutil.rmtree(keep, ignore_errors=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="tandem-demo-") as folder,
-        LocalNet(keep or Path(folder), Ports.free()) as net,
-    ):
-        try:
-            _play(net, console)
-        except (DemoFailed, ProcessFailed) as error:
-            console.print(f"\n[bold red]The demo failed:[/] {error}")
-            for child in net.children.values():
-                console.print(f"[dim]--- {child.name}\n{child.tail()}[/]")
-            sys.exit(1)
+    run("demo", keep, _play)
 
 
 def _play(net: LocalNet, console: Console) -> None:

@@ -1,17 +1,14 @@
 """`make prove`: a network, a few transactions, and L1 judging the machine's steps that they consist of."""
 
-import shutil
-import sys
-import tempfile
 from pathlib import Path
 
 import click
 from rich.console import Console
 
-from localnet import LocalNet, Ports
-from localnet.process import ProcessFailed
+from localnet import LocalNet
 from story import proof
-from story.stage import DemoFailed, Stage
+from story.run import run
+from story.stage import Stage
 from tandem.l1.contracts import checksum
 
 
@@ -19,20 +16,7 @@ from tandem.l1.contracts import checksum
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep databases and logs in this folder.")
 def cli(keep: Path | None) -> None:
     """Any single step of the chain can be judged by a contract on L1: the story in the terminal."""
-    console = Console(highlight=False)
-    if keep is not None:
-        shutil.rmtree(keep, ignore_errors=True)
-    with (
-        tempfile.TemporaryDirectory(prefix="tandem-prove-") as folder,
-        LocalNet(keep or Path(folder), Ports.free()) as net,
-    ):
-        try:
-            _play(net, console)
-        except (DemoFailed, ProcessFailed) as error:
-            console.print(f"\n[bold red]The proof failed:[/] {error}")
-            for child in net.children.values():
-                console.print(f"[dim]--- {child.name}\n{child.tail()}[/]")
-            sys.exit(1)
+    run("proof", keep, _play)
 
 
 def _play(net: LocalNet, console: Console) -> None:

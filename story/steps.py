@@ -10,12 +10,13 @@ from story.stage import ETHER, DemoFailed
 from tandem.batch.packed import unpack
 from tandem.chain.header import Header
 from tandem.l1.contracts import explain
+from tandem.machine.block_head import string_span
 from tandem.machine.machine import Machine
 from tandem.machine.modes import Mode
 from tandem.machine.stepper import at_boundary, kind_of, prove_step
 from tandem.machine.stepping import Proven
 from tandem.machine.structures import BlockState
-from tandem.machine.trace import AssertionTrace, item_span, skip
+from tandem.machine.trace import AssertionTrace, skip
 from tandem.primitives.types import Hash
 
 Refused = (ContractCustomError, ContractLogicError)
@@ -125,7 +126,7 @@ def _describe(m: Machine, names: Mapping[bytes, str]) -> tuple[str, Hash | None]
         return f"message {queued.index}: {what}", message.transaction(queued.accumulator).hash
     if kind == "TX_BEGIN":
         assert cursor.data.tree is not None and isinstance(m.block, BlockState)
-        start, end = item_span(cursor.data.tree.data, cursor.position)
+        start, end = string_span(cursor.data.tree.data, cursor.position, cursor.list_end)
         digest = unpack(bytes(cursor.data.tree.data[start:end]), m.block.chain_id).hash
         return names.get(digest, "a transaction"), digest
     return "", None

@@ -63,6 +63,13 @@ def read_header(head: bytes, available: int) -> ItemHeader | None:
     return ItemHeader(is_list, start, length) if start + length <= available else None
 
 
+def string_span(data: bytes | bytearray, at: int, end: int) -> tuple[int, int]:
+    """Where the content of the string at data[at:end] starts and ends. Its header was checked before."""
+    header = read_header(bytes(data[at : at + HEADER_BYTES]), end - at)
+    assert header is not None and not header.is_list, "BATCH_CHECK has seen that it is a string"
+    return at + header.start, at + header.end
+
+
 def read_block_head(head: bytes, available: int) -> BlockHead | None:
     """The head of a block; None where there is none. `head`: its first 36 bytes, or all that are available."""
     block = read_header(head, available)

@@ -5,6 +5,18 @@ They charge, warm and check; the frame itself is opened by the next step (frames
 
 from dataclasses import replace
 
+from tandem.evm.calls import (
+    CALL_STIPEND,
+    CALL_VALUE_GAS,
+    COLD_ACCOUNT,
+    HASH_WORD_GAS,
+    INIT_WORD_GAS,
+    MAX_INIT_CODE,
+    MAX_NONCE,
+    NEW_ACCOUNT_GAS,
+    WARM_ACCOUNT,
+)
+from tandem.evm.frame import CALL_DEPTH_LIMIT as DEPTH_LIMIT
 from tandem.machine.execution import (
     INIT_CODE_SIZE,
     STATIC,
@@ -24,16 +36,6 @@ from tandem.primitives.hashing import keccak
 from tandem.primitives.types import ZERO_HASH, Address, Wei
 
 CREATE, CALL, CALLCODE, DELEGATECALL, CREATE2, STATICCALL, SELFDESTRUCT = 0xF0, 0xF1, 0xF2, 0xF4, 0xF5, 0xFA, 0xFF
-DEPTH_LIMIT = 1024
-COLD_ACCOUNT, WARM_ACCOUNT = 2_600, 100
-"""EIP-2929."""
-CALL_VALUE_GAS, CALL_STIPEND, NEW_ACCOUNT_GAS = 9_000, 2_300, 25_000
-INIT_WORD_GAS, HASH_WORD_GAS = 2, 6
-"""A word of init code (EIP-3860); CREATE2 hashes it, too (EIP-1014)."""
-MAX_INIT_CODE = 49_152
-"""EIP-3860, bytes."""
-MAX_NONCE = 2**64 - 1
-"""EIP-2681."""
 COLD, NEW_ACCOUNT, DEPTH, NO_BALANCE, NO_NONCE = "cold", "new account", "depth", "no balance", "no nonce"
 BURNT, DOOMED = "burnt", "doomed"
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 from tandem.chain.recent import RECENT_BLOCKS, RECENT_DEPTH, recent_words
-from tandem.machine.calls import COLD, COLD_ACCOUNT, WARM_ACCOUNT, address_of
+from tandem.evm.calls import COLD_ACCOUNT, WARM_ACCOUNT
+from tandem.machine.calls import COLD, address_of
 from tandem.machine.execution import charge
 from tandem.machine.machine import Machine
 from tandem.machine.memory_ops import NO_BYTES, pay_copy, start_copy

@@ -1,5 +1,6 @@
-"""A whole transaction at once, by the sequencer's engine: the same boundary states as its steps give, a thousand times
-sooner. That both agree is what the conformance tests show; a challenger that finds them to differ must not move.
+"""A whole transaction at once, by the sequencer's engine: the same boundary states as its steps give.
+
+That both agree is what the conformance tests show; a challenger that finds them to differ must not move.
 """
 
 from dataclasses import replace
@@ -7,19 +8,15 @@ from dataclasses import replace
 from tandem.batch.packed import unpack
 from tandem.errors import EncodingError, InvalidTransaction
 from tandem.evm.context import BlockContext
-from tandem.evm.diff import StateDiff
 from tandem.evm.executor import BlockExecutor
 from tandem.evm.rules import CANCUN, PrecompileCaps, Rules
 from tandem.inbox.queues import accumulate
 from tandem.machine.machine import Machine
 from tandem.machine.modes import Flag, Mode
 from tandem.machine.structures import BlockState
-from tandem.primitives.hashing import keccak, word
-from tandem.primitives.types import Gas, Hash
-from tandem.state import tree
-from tandem.state.account import EMPTY_ACCOUNT
-from tandem.state.database import HistoricalState, address_key, slot_key
-from tandem.state.tables import StateTables, Table
+from tandem.primitives.types import Gas
+from tandem.state.database import HistoricalState
+from tandem.state.tables import StateTables
 from tandem.transactions.transaction import Transaction
 
 
@@ -50,7 +47,7 @@ def apply(m: Machine, block: BlockState, transaction: Transaction) -> BlockState
         gas_used=Gas(executor.gas_used),
         transactions_acc=accumulate(block.transactions_acc, transaction.hash),
         receipts_acc=accumulate(block.receipts_acc, receipt.hash()),
-        state_root=commit(m.chain.nodes, block.state_root, executor.finish()),
+        state_root=state.commit(executor.finish()),
     )
 
 
@@ -80,27 +77,3 @@ def rules(block: BlockState) -> Rules:
         allow_unprotected=bool(block.flags & Flag.UNPROTECTED),
         precompile_caps=PrecompileCaps() if block.flags & Flag.CAPPED_PRECOMPILES else None,
     )
-
-
-def commit(nodes: Table, root: Hash, diff: StateDiff) -> Hash:
-    """The root after a transaction's changes, written to the trees alone: no table of the current state is touched."""
-    state = HistoricalState(StateTables(preimages=nodes), root)
-    for code_hash, code in diff.code.items():
-        nodes.put(code_hash, code)
-    changes: dict[bytes, bytes | None] = {}
-    for address in diff.accounts.keys() | diff.storage.keys():
-        before = state.account(address) or EMPTY_ACCOUNT
-        after = diff.accounts.get(address, before)
-        if after is None:
-            changes[address_key(address)] = None
-            continue
-        slots = diff.storage.get(address, {})
-        writes: dict[bytes, bytes | None] = {
-            slot_key(slot): word(value) if value else None for slot, value in slots.items()
-        }
-        storage_root = tree.update(nodes, before.storage_root, writes)
-        record = replace(after, storage_root=storage_root).encode()
-        record_hash = keccak(record)
-        nodes.put(record_hash, record)
-        changes[address_key(address)] = record_hash
-    return tree.update(nodes, root, changes)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from tandem.evm.machine import CODE_DEPOSIT_GAS, MAX_CODE_SIZE
 from tandem.machine.code import load
 from tandem.machine.execution import Halt, charge, read_slice
 from tandem.machine.machine import Machine
@@ -29,10 +30,6 @@ from tandem.primitives import rlp
 from tandem.primitives.hashing import EMPTY_CODE_HASH, keccak, word
 from tandem.primitives.types import ZERO_HASH, Address, Hash, Wei
 
-MAX_CODE_SIZE = 24_576
-"""EIP-170, bytes."""
-DEPOSIT_GAS = 200
-"""A byte of deployed code."""
 RESERVED = 0xEF
 """No code begins with it (EIP-3541)."""
 PRECOMPILE, COLLISION, COPIES, NOTHING = "precompile", "collision", "copies", "no code"
@@ -185,7 +182,7 @@ def deposit_code(m: Machine) -> str | None:
     output = m.read_aux(Exit).output
     if output.length > MAX_CODE_SIZE:
         raise Halt(CODE_SIZE)
-    charge(frame, DEPOSIT_GAS * output.length)
+    charge(frame, CODE_DEPOSIT_GAS * output.length)
     code = read_slice(m, output, 0, output.length)
     if code and code[0] == RESERVED:
         raise Halt(RESERVED_BYTE)

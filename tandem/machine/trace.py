@@ -4,9 +4,11 @@ Level 0: the boundaries of an assertion's batches, transactions done by the engi
 boundary to the next, taken by the stepper. Leaf i of a trace is the state behind its step i; the last one repeats.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 from tandem.chain.header import Header
+from tandem.machine.block_head import string_span
 from tandem.machine.chain import Chain
 from tandem.machine.fast import skip_item
 from tandem.machine.machine import Machine
@@ -20,7 +22,7 @@ from tandem.rollup.trace_tree import TraceTree
 
 STEP_DEPTH = 26
 """Level-1 trees have 2^26 leaves. Each step of a transaction is paid for by at least one gas, and it has at most 2^24;
-a batch's loading takes at most 8,193 steps, a block's beginning 1,026."""
+a batch's loading takes fewer than 8,200 steps, a block's beginning at most 1,026."""
 CHECKPOINT = 64
 """Boundaries between the states kept to start again from."""
 
@@ -61,8 +63,8 @@ def skip(m: Machine) -> None:
         m.cursor = replace(cursor, messages=cursor.messages + 1)
     elif m.mode == Mode.ITEM and cursor.position < cursor.list_end:
         assert cursor.data.tree is not None
-        start, end = item_span(cursor.data.tree.data, cursor.position)
-        skip_item(m, bytes(cursor.data.tree.data[start:end]))
+        start, end = string_span(cursor.data.tree.data, cursor.position, cursor.list_end)
+        skip_item(m, cursor.data.read(start, end - start))
         m.cursor = replace(cursor, position=end)
     else:
         walk(m)
@@ -70,25 +72,17 @@ def skip(m: Machine) -> None:
 
 def walk(m: Machine) -> int:
     """To the next boundary step by step. Gives their number."""
-    steps = 0
-    while True:
+    return sum(1 for _ in stepwise(m))
+
+
+def stepwise(m: Machine) -> Iterator[None]:
+    """Each step to the next boundary, the first in any case."""
+    for _ in range(1 << STEP_DEPTH):
         step(m)
-        steps += 1
+        yield
         if at_boundary(m):
-            return steps
-        if steps == 1 << STEP_DEPTH:
-            raise TraceTooLong(f"more than 2^{STEP_DEPTH} steps between two boundaries")
-
-
-def item_span(data: bytes | bytearray, at: int) -> tuple[int, int]:
-    """Where the content of an RLP string that was checked before starts and ends."""
-    first = data[at]
-    if first < 0x80:
-        return at, at + 1
-    if first < 0xB8:
-        return at + 1, at + 1 + first - 0x80
-    start = at + 1 + first - 0xB7
-    return start, start + int.from_bytes(data[at + 1 : start], "big")
+            return
+    raise TraceTooLong(f"more than 2^{STEP_DEPTH} steps between two boundaries")
 
 
 class AssertionTrace:
@@ -135,13 +129,8 @@ class StepTrace:
         self._start = start
         m = start.machine(chain)
         leaves = bytearray()
-        while True:
-            step(m)
+        for _ in stepwise(m):
             leaves += m.hash()
-            if at_boundary(m):
-                break
-            if len(leaves) == 32 << STEP_DEPTH:
-                raise TraceTooLong(f"more than 2^{STEP_DEPTH} steps between two boundaries")
         self.end = boundary(m)
         self.tree = TraceTree(leaves, STEP_DEPTH)
 

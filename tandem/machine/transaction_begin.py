@@ -8,6 +8,7 @@ from dataclasses import replace
 from tandem.batch.packed import MAX_PACKED_BYTES, places, unpack
 from tandem.errors import EncodingError, InvalidTransaction
 from tandem.evm.validation import Cost, validate
+from tandem.machine.block_head import HEADER_BYTES, string_span
 from tandem.machine.fast import context, rules
 from tandem.machine.machine import Machine
 from tandem.machine.modes import Mode
@@ -18,8 +19,6 @@ from tandem.primitives.types import ZERO_ADDRESS, ZERO_HASH, Address, Gas, Hash,
 from tandem.state.account import Account
 from tandem.transactions.transaction import SignedTransaction
 
-HEADER_BYTES = 9
-"""The longest header of an RLP item."""
 MALFORMED = "malformed"
 """Outcome: the bytes are no packed transaction. Other refusals have validation's codes."""
 
@@ -86,17 +85,10 @@ def _span(m: Machine) -> tuple[int, int]:
     """Where the item's bytes start and how many they are. BATCH_CHECK has seen that it is a byte string."""
     cursor = m.cursor
     assert cursor.data.tree is not None
-    at, available = cursor.position, min(HEADER_BYTES, cursor.list_end - cursor.position)
-    m.tape.bytes(cursor.data.tree, at, available)
-    head = cursor.data.read(at, available)
-    first = head[0]
-    assert first < 0xC0, "a transaction is a byte string"
-    if first < 0x80:
-        return at, 1
-    if first < 0xB8:
-        return at + 1, first - 0x80
-    size = first - 0xB7
-    return at + 1 + size, int.from_bytes(head[1 : 1 + size], "big")
+    at = cursor.position
+    m.tape.bytes(cursor.data.tree, at, min(HEADER_BYTES, cursor.list_end - at))
+    start, end = string_span(cursor.data.tree.data, at, cursor.list_end)
+    return start, end - start
 
 
 def _buy_gas(m: Machine, block: BlockState, transaction: SignedTransaction, cost: Cost, account: Account) -> None:

@@ -5,7 +5,9 @@ Twin of contracts/machine/TransactionEnd.sol.
 
 from dataclasses import replace
 
+from tandem.evm.executor import MAX_REFUND_QUOTIENT
 from tandem.inbox.queues import accumulate
+from tandem.machine.block_head import HEADER_BYTES, read_header
 from tandem.machine.machine import Machine
 from tandem.machine.modes import AccessTag, Flag, Mode
 from tandem.machine.state_trees import preimage, read_account, touch_address, warm, write_account
@@ -15,13 +17,9 @@ from tandem.primitives.types import Address, Gas, Hash, Wei
 from tandem.state.account import EMPTY_ACCOUNT
 from tandem.transactions.transaction import DEPOSIT
 
-MAX_REFUND_QUOTIENT = 5
-"""At most a fifth of the gas used is refunded (EIP-3529)."""
-LONGEST_HEADER, ADDRESS_BYTES, SLOT_BYTES = 9, 20, 32
-HEAD_BYTES = LONGEST_HEADER + 1 + ADDRESS_BYTES + LONGEST_HEADER
+ADDRESS_BYTES, SLOT_BYTES = 20, 32
+HEAD_BYTES = HEADER_BYTES + 1 + ADDRESS_BYTES + HEADER_BYTES
 """An entry of the access list up to its first slot has no more."""
-LIST = 0xC0
-LONGEST_SHORT_LIST = 0xF7
 CALL, CREATION = "call", "creation"
 ADDRESS, SLOT, KNOWN = "address", "slot", "known"
 SIGNED, MESSAGE, SWEEPS = "signed", "message", "to sweep"
@@ -59,13 +57,16 @@ def _warm_slot(m: Machine, cursor: Cursor, aux: Warm) -> str:
 def _warm_address(m: Machine, cursor: Cursor, aux: Warm) -> str:
     """[address, [slot, ...]] up to the first slot. TX_BEGIN has read the list: it is what it should be."""
     head = _read(m, cursor, aux.position, min(HEAD_BYTES, aux.list_end - aux.position))
-    start, length = _list_header(head, 0)
-    slots = start + 1 + ADDRESS_BYTES
-    address = Address(head[start + 1 : slots])
+    entry = read_header(head, aux.list_end - aux.position)
+    assert entry is not None and entry.is_list
+    slots = entry.start + 1 + ADDRESS_BYTES
+    address = Address(head[entry.start + 1 : slots])
+    listed = read_header(head[slots:], entry.end - slots)
+    assert listed is not None and listed.is_list
     m.read_world()
     cold = touch_address(m, address)
-    first, _ = _list_header(head, slots)
-    m.become(Mode.WARM, Warm(aux.position + first, aux.list_end, aux.position + start + length, address, aux.gas))
+    first = aux.position + slots + listed.start
+    m.become(Mode.WARM, Warm(first, aux.list_end, aux.position + entry.end, address, aux.gas))
     return ADDRESS if cold else f"{ADDRESS}, {KNOWN}"
 
 
@@ -75,16 +76,6 @@ def _read(m: Machine, cursor: Cursor, position: int, count: int) -> bytes:
     assert tree is not None
     m.tape.bytes(tree, position, count)
     return tree.read(position, count)
-
-
-def _list_header(data: bytes, at: int) -> tuple[int, int]:
-    """Where the payload of the RLP list at `at` starts, and its length."""
-    first = data[at]
-    assert first >= LIST, "an entry and its slots are lists"
-    if first <= LONGEST_SHORT_LIST:
-        return at + 1, first - LIST
-    start = at + 1 + first - LONGEST_SHORT_LIST
-    return start, int.from_bytes(data[at + 1 : start], "big")
 
 
 def end(m: Machine) -> str | None:

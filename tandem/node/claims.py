@@ -10,7 +10,7 @@ from tandem.store import ReadSession
 
 def state_after(session: ReadSession, batches: int) -> State:
     """The chain's state after the first `batches` batches."""
-    header = session.header(_last_block(session, batches))
+    header = session.header(last_block(session, batches))
     account = HistoricalState(session.state_tables, header.state_root).account(MESSAGE_PASSER)
     withdrawal_root = account.storage_root if account else ZERO_HASH
     return State(header.hash, header.state_root, withdrawal_root, batches, header.messages_consumed)
@@ -23,8 +23,8 @@ def genesis_opening(session: ReadSession) -> Opening:
 
 def right_child(session: ReadSession, parent_id: Hash, parent_batches: int, batches: int) -> Opening:
     """The one right assertion on a parent after `parent_batches` that consumes up to `batches`."""
-    first = _last_block(session, parent_batches) + 1
-    last = _last_block(session, batches)
+    first = last_block(session, parent_batches) + 1
+    last = last_block(session, batches)
     leaves = [session.block_hash(number) for number in range(first, last + 1)]
     trace = trace_root(leaves or [session.block_hash(last)])
     return Opening(parent_id, state_after(session, batches), trace, session.batch(batches - 1).queued.accumulator)
@@ -41,5 +41,6 @@ def make_claim(session: ReadSession, opening: Opening) -> Claim:
     return Claim(opening, header, account, shown)
 
 
-def _last_block(session: ReadSession, batches: int) -> int:
+def last_block(session: ReadSession, batches: int) -> int:
+    """Number of the last block of the first `batches` batches."""
     return session.batch(batches - 1).last_block if batches else 0

@@ -4,6 +4,7 @@ from tandem.chain.spec import ChainParameters
 from tandem.inbox.queues import QueuedBatch, QueuedMessage
 from tandem.machine.chain import Ancestry, Chain, Overlay
 from tandem.machine.trace import AssertionTrace, Boundary, first_boundary
+from tandem.node.claims import last_block
 from tandem.store import ReadSession
 
 
@@ -32,8 +33,7 @@ def machine_chain(session: ReadSession, parameters: ChainParameters) -> Chain:
 
 def boundary_after(session: ReadSession, batches: int, target: int) -> Boundary:
     """Where an assertion on the state after `batches` batches begins that goes up to `target`."""
-    number = session.batch(batches - 1).last_block if batches else 0
-    return first_boundary(session.header(number), batches, target)
+    return first_boundary(session.header(last_block(session, batches)), batches, target)
 
 
 def assertion_trace(session: ReadSession, parameters: ChainParameters, batches: int, target: int) -> AssertionTrace:

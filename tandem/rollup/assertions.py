@@ -12,7 +12,8 @@ from tandem.state.proof import Proof
 
 TRACE_DEPTH = 20
 """Level-0 trees have 2^20 leaves: 64 batches of at most 2^14 states each. A batch has 8,192 items at most, a block
-counting as two (its beginning and its end), 1,024 messages, and 1,024 forced blocks for them: 11,265 states."""
+counting as two (its beginning and its end), 1,024 messages, 1,024 forced blocks for them, its loading and its end:
+11,266 states."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,6 +133,28 @@ class HistoricalState:
         """The code with that hash."""
         return read_code(self._tables, code_hash)
 
+    def commit(self, diff: StateDiff) -> Hash:
+        """The root after these changes. The tables of the current state are left alone."""
+        preimages = self._tables.preimages
+        for code_hash, code in diff.code.items():
+            preimages.put(code_hash, code)
+        changes: dict[bytes, bytes | None] = {}
+        for address in diff.accounts.keys() | diff.storage.keys():
+            key = address_key(address)
+            before = self.account(address) or EMPTY_ACCOUNT
+            after = diff.accounts.get(address, before)
+            if after is None:
+                changes[key] = None
+                continue
+            slots = diff.storage.get(address, {})
+            writes: dict[bytes, bytes | None] = {
+                slot_key(slot): word(value) if value else None for slot, value in slots.items()
+            }
+            record = replace(after, storage_root=tree.update(preimages, before.storage_root, writes)).encode()
+            changes[key] = keccak(record)
+            preimages.put(keccak(record), record)
+        return tree.update(preimages, self._root, changes)
+
 
 def read_code(tables: StateTables, code_hash: Hash) -> bytes:
     """The code with that hash; no bytes for the hash of no code. StateMissing where it was never stored."""

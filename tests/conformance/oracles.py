@@ -13,7 +13,7 @@ from pyrevm import EVM, AccountInfo, BlockEnv
 from tandem.evm.context import BlockContext
 from tandem.primitives.hashing import EMPTY_CODE_HASH, keccak
 from tandem.primitives.types import Address, Hash
-from tests.unit.evm.test_evm_differential import OracleState
+from tests.support.py_evm import OracleState
 
 Log = tuple[bytes, tuple[bytes, ...], bytes]
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from tandem.machine.opcodes import OPCODES
 from tandem.primitives.types import Address
+from tests.support.assembler import push
 
 CONTRACTS = (Address(b"\xc1" * 20), Address(b"\xc2" * 20), Address(b"\xc3" * 20))
 STRANGER, NOBODY = Address(b"\xd1" * 20), Address(b"\xd2" * 20)
@@ -70,12 +71,6 @@ def random_program(dice: random.Random) -> Program:
         data=dice.randbytes(dice.choice((0, 1, 4, 32, 70, 200))),
         is_creation=dice.random() < 0.1,
     )
-
-
-def push(value: int) -> bytes:
-    """The shortest PUSH of a word."""
-    size = (value.bit_length() + 7) // 8
-    return bytes([0x5F + size]) + value.to_bytes(size, "big")
 
 
 def _code(dice: random.Random) -> bytes:

@@ -30,7 +30,6 @@ from tandem.machine import (
     storage,
     structures,
     tape,
-    transaction_begin,
     transaction_end,
     word_tree,
 )
@@ -89,7 +88,8 @@ TWINS: dict[str, dict[str, object]] = {
         **same(memory_ops, "COPY_WORD"),
     },
     "Frames": {
-        **same(frames, "MAX_CODE_SIZE DEPOSIT_GAS RESERVED"),
+        **same(frames, "MAX_CODE_SIZE RESERVED"),
+        "DEPOSIT_GAS": frames.CODE_DEPOSIT_GAS,
         **same(structures, "WORDS_LAYOUT"),
         "EMPTY_MEMORY": int.from_bytes(word_tree.WordTree().root(), "big"),
     },
@@ -101,7 +101,7 @@ TWINS: dict[str, dict[str, object]] = {
     "Precompiles": same(precompiles, "CULPRIT_BYTES"),
     "Storage": same(storage, "COLD_SLOT WARM_SLOT SET_GAS RESET_GAS SENTRY CLEARS"),
     "TransactionBegin": {
-        **same(transaction_begin, "HEADER_BYTES"),
+        **same(block_head, "HEADER_BYTES"),
         **same(calls, "MAX_INIT_CODE MAX_NONCE"),
     },
     "TransactionEnd": {

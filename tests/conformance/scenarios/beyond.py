@@ -13,7 +13,6 @@ from tandem.evm.executor import BlockExecutor
 from tandem.evm.rules import CANCUN, ethereum
 from tandem.machine.calls import DEPTH_LIMIT
 from tandem.machine.chain import Ancestry, Chain, NoInbox, Overlay
-from tandem.machine.fast import commit
 from tandem.machine.machine import Machine
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Address, Gas, Hash, Seconds, Wei
@@ -52,7 +51,7 @@ class Alone:
         executor = BlockExecutor(HistoricalState(tables, root), context, ethereum(CANCUN, self._block.chain_id))
         self._receipt = executor.apply(signed)
         assert self._receipt.status, "the transaction fails"
-        self._root = commit(Overlay(self._nodes), root, executor.finish())
+        self._root = HistoricalState(StateTables(preimages=Overlay(self._nodes)), root).commit(executor.finish())
 
     def machine(self) -> Machine:
         """The machine before the transaction."""

@@ -1,14 +1,11 @@
 """Random programs on our instruction loop and on py-evm's own Cancun machine: same output, gas, storage and logs."""
 
 from dataclasses import replace
-from typing import Any
 
 from eth.constants import BLANK_ROOT_HASH
 from eth.db.atomic import AtomicDB
-from eth.exceptions import OutOfGas, Revert
+from eth.exceptions import Revert
 from eth.vm.execution_context import ExecutionContext
-from eth.vm.forks.cancun.computation import CancunComputation
-from eth.vm.forks.cancun.state import CancunState
 from eth.vm.message import Message as PyEvmMessage
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
@@ -17,10 +14,10 @@ from tandem.evm.rules import CANCUN, ethereum
 from tandem.evm.tracing import Tracer
 from tandem.primitives.types import Gas, Wei
 from tests.conformance.cases import SilentTracer
+from tests.support.py_evm import OracleState
 from tests.unit.evm.one_block import ALICE, BOB, CONTEXT, CONTRACT, RULES, OneBlock, push, transaction
 
 GAS = 200_000
-MAX_INIT_CODE = 49_152
 INTRINSIC = 21_000
 WORDS = st.sampled_from((0, 1, 2, 31, 32, 33, 255, 256, 257, 2**255, 2**256 - 1, 2**128)) | st.integers(0, 2**256 - 1)
 SMALL = st.integers(0, 130)
@@ -73,35 +70,6 @@ def _ours(code: bytes, data: bytes, tracer: Tracer | None = None) -> Result:
     logs: list[tuple[object, ...]] = [(log.address, log.topics, log.data) for log in receipt.logs]
     changed = {slot: value for slot, value in slots.items() if value != {1: 7}.get(slot, 0)}
     return receipt.status, receipt.output, refunded, logs, changed
-
-
-class SizeFirst:
-    """py-evm's CREATE with EIP-3860's order: init code that is too large halts, before the balance is looked at."""
-
-    def __init__(self, opcode: Any) -> None:
-        self._opcode = opcode
-        self.mnemonic, self.gas_cost = opcode.mnemonic, opcode.gas_cost
-
-    def __call__(self, computation: Any) -> Any:
-        value, start, size = computation.stack_pop_ints(3)
-        if size > MAX_INIT_CODE:
-            raise OutOfGas("init code is too large")
-        for operand in (size, start, value):
-            computation.stack_push_int(operand)
-        return self._opcode(computation=computation)
-
-
-class OracleComputation(CancunComputation):
-    """py-evm's Cancun, mended where it is wrong."""
-
-    opcodes = {  # noqa: RUF012 - as py-evm declares it
-        **CancunComputation.opcodes,
-        **{number: SizeFirst(CancunComputation.opcodes[number]) for number in (0xF0, 0xF5)},
-    }
-
-
-class OracleState(CancunState):
-    computation_class = OracleComputation
 
 
 def _py_evm(code: bytes, data: bytes, slots: set[int]) -> Result:

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Container
-from dataclasses import astuple, dataclass
+from dataclasses import dataclass
 from typing import Any
 
 from tandem.chain.genesis import genesis_header
@@ -22,6 +22,7 @@ from tandem.state.tables import StateTables
 from tests.support.chain import ADDRESSES, CHAIN_ID, ETHER, START
 from tests.support.l1_inbox import L1Inbox
 from tests.support.solidity import compile_contracts
+from tests.support.verifier import constructor_arguments
 from tests.unit.machine.support import Provers
 
 
@@ -35,11 +36,7 @@ class InboxProvers(Provers):
 
     def arguments(self, prover: Prover) -> tuple[tuple[str, ...], tuple[Any, ...]]:
         """The inbox's address, or the parameters."""
-        if prover == Prover.BLOCKS:
-            return ("(uint256,uint256,uint256,uint256,uint256,uint256,uint256,bool)",), (astuple(self._parameters),)
-        if prover in (Prover.BATCHES, Prover.MESSAGES):
-            return ("address",), (self.inbox.address,)
-        return (), ()
+        return constructor_arguments(prover, self.inbox, self._parameters)
 
 
 @dataclass(frozen=True, slots=True)

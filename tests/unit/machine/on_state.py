@@ -17,7 +17,7 @@ from tandem.evm.world import World as EngineWorld
 from tandem.machine import compute, environment, memory_ops, storage
 from tandem.machine.chain import Ancestry, Chain, NoInbox, Overlay
 from tandem.machine.execution import fetch
-from tandem.machine.fast import commit, context, rules
+from tandem.machine.fast import context, rules
 from tandem.machine.machine import Machine
 from tandem.machine.modes import Mode, Prover
 from tandem.machine.opcodes import OPCODES
@@ -134,7 +134,7 @@ def in_engine(m: Machine) -> Ended:
         return Ended(0)
     refund = engine_world.refund & WORD_MASK
     engine_world.end()
-    root = commit(nodes, world.state_root, engine_world.diff())
+    root = reader.commit(engine_world.diff())
     return Ended(status, frame.gas, tuple(frame.stack), bytes(frame.memory), root, refund)
 
 

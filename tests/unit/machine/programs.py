@@ -14,7 +14,6 @@ from tandem.evm.world import World as EngineWorld
 from tandem.machine import calls, compute, environment, frames, memory_ops, precompiles, storage
 from tandem.machine.chain import Ancestry, Chain, NoInbox
 from tandem.machine.execution import fetch
-from tandem.machine.fast import commit
 from tandem.machine.machine import Machine
 from tandem.machine.modes import AccessTag, Mode, Prover
 from tandem.machine.opcodes import OPCODES
@@ -179,7 +178,7 @@ def _engine_result(world: EngineWorld, tables: StateTables, root: Hash, succeeds
     keys |= {access_key(AccessTag.CREATED, Address(item)) for item in world.created}
     doomed = frozenset(world.doomed)
     world.end()
-    after = commit(tables.preimages, root, world.diff())
+    after = HistoricalState(tables, root).commit(world.diff())
     return Result(succeeds, gas, after, frozenset(keys), doomed)
 
 

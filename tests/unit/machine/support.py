@@ -23,6 +23,7 @@ from tandem.primitives.types import ZERO_HASH, Address, Gas, Hash, Seconds, Wei
 from tandem.state.tables import StateTables
 from tests.support.revm import GAS, Reverted, Revm, call_data
 from tests.support.solidity import Compiled, compile_contracts
+from tests.support.verifier import CONTRACTS, VERIFY
 
 CHAIN_ID = 9_001
 CONTRACT = Address(b"\xc0" * 20)
@@ -30,9 +31,6 @@ CALLER = Address(b"\xca" * 20)
 ORIGIN = Address(b"\xa1" * 20)
 VAULT = Address(b"\xfe" * 20)
 PARAMETERS = ChainParameters(CHAIN_ID)
-VERIFY = "verify(bytes32,bytes)"
-CONTRACTS = {prover: "".join(part.capitalize() for part in prover.name.split("_")) for prover in Prover}
-"""Name of the contract and of its file in contracts/machine."""
 TX = Tx(
     kind=2,
     transaction_hash=keccak(b"transaction"),

@@ -19,12 +19,11 @@ from tandem.batch.payload import (
 )
 from tandem.errors import EncodingError
 from tandem.machine import batches
-from tandem.machine.block_head import HEAD_BYTES, outer_header_bytes, read_block_head
+from tandem.machine.block_head import HEAD_BYTES, outer_header_bytes, read_block_head, string_span
 from tandem.machine.machine import Machine
 from tandem.machine.modes import Mode, Prover
 from tandem.machine.stepping import Proven, prove, take
 from tandem.machine.structures import Check, Cursor, State
-from tandem.machine.trace import item_span
 from tandem.machine.word_tree import EMPTY_SLICE, Slice, WordTree
 from tandem.primitives import rlp
 from tandem.primitives.hashing import keccak, word
@@ -182,7 +181,7 @@ def blocks_of(m: Machine) -> list[PackedBlock]:
         assert head is not None
         position, end, transactions = at + head.start, at + head.end, []
         while position < end:
-            start, position = item_span(data, position)
+            start, position = string_span(data, position, len(data))
             transactions.append(data[start:position])
         assert position == end
         found.append(PackedBlock(head.time_delta, head.messages, tuple(transactions)))

@@ -23,7 +23,7 @@ from tests.unit.machine.costs import Cost, cost, dispatch_gas
 from tests.unit.machine.on_inbox import OneChain, make_chain
 from tests.unit.machine.support import CONTRACTS
 from tests.unit.machine.typical import batch_steps, family, instructions, judge, kinds, usual_chain
-from tests.unit.machine.worst import FOUND, LIMIT, WORST, found
+from tests.unit.machine.worst.search import FOUND, LIMIT, WORST, found
 
 SNAPSHOT = Path(__file__).parents[3] / "snapshots" / "machine.json"
 COMMAND = "TANDEM_SNAPSHOTS=update pytest tests/unit/machine/test_costs.py"

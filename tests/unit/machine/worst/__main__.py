@@ -1,0 +1,5 @@
+"""`python -m tests.unit.machine.worst`."""
+
+from tests.unit.machine.worst.search import main
+
+main()

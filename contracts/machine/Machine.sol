@@ -2,14 +2,18 @@
 pragma solidity 0.8.30;
 
 import {IStepVerifier} from "./IStepVerifier.sol";
-import {TapeTooShort, WrongProver} from "./MachineErrors.sol";
+import {ITraceVerifier} from "./ITraceVerifier.sol";
+import {TapeTooLong, TapeTooShort, WrongPreState, WrongProver} from "./MachineErrors.sol";
+import {Mode} from "./MachineTypes.sol";
 
 /// @title Machine
 /// @notice The provable machine: judges any one of its steps. The witness names the prover that does it; each prover takes nothing
 /// but steps of its own, so that a step has one outcome whoever is named.
-contract Machine is IStepVerifier {
+contract Machine is IStepVerifier, ITraceVerifier {
     /// @notice Provers by number (machine reference, section 3).
     uint256 public constant PROVERS = 13;
+    /// @dev What a witness has of every state: the prover's number and the machine's words.
+    uint256 private constant STATE_LENGTH = 1 + 7 * 32;
 
     address private immutable COMPUTE;
     address private immutable MEMORY_OPS;
@@ -49,9 +53,20 @@ contract Machine is IStepVerifier {
     }
 
     /// @inheritdoc IStepVerifier
-    function verify(bytes32 preHash, bytes calldata witness) external view returns (bytes32) {
+    function verify(bytes32 preHash, bytes calldata witness) public view returns (bytes32) {
         if (witness.length == 0) revert TapeTooShort();
         return IStepVerifier(prover(uint8(witness[0]))).verify(preHash, witness[1:]);
+    }
+
+    /// @inheritdoc ITraceVerifier
+    /// @dev For a state that repeats the witness is PROVERS, the number of no prover, and the machine's words.
+    function next(bytes32 preHash, uint256 index, bytes calldata witness) external view returns (bytes32) {
+        if (witness.length < STATE_LENGTH) revert TapeTooShort();
+        if (index == 0 || !_isLevelZero(uint256(bytes32(witness[1:33])))) return verify(preHash, witness);
+        if (uint8(witness[0]) != PROVERS) revert WrongProver();
+        if (witness.length > STATE_LENGTH) revert TapeTooLong();
+        if (keccak256(witness[1:]) != preHash) revert WrongPreState();
+        return preHash;
     }
 
     /// @notice The contract behind a number. WrongProver where there is none.
@@ -70,5 +85,9 @@ contract Machine is IStepVerifier {
         if (number == 11) return BATCHES;
         if (number == 12) return BLOCKS;
         revert WrongProver();
+    }
+
+    function _isLevelZero(uint256 mode) private pure returns (bool) {
+        return mode == Mode.BATCH || mode == Mode.BLOCK || mode == Mode.ITEM || mode == Mode.HALTED;
     }
 }

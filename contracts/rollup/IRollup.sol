@@ -1,15 +1,17 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {EdgeId} from "../disputes/EdgeTypes.sol";
+import {IDisputeGame} from "../disputes/IDisputeGame.sol";
 import {IInbox} from "../inbox/IInbox.sol";
 import {SparseMerkleTree} from "../lib/SparseMerkleTree.sol";
-import {IDisputeGame} from "./IDisputeGame.sol";
 import {Account, AssertionId, AssertionOpening, State} from "./RollupTypes.sol";
 
 /// @title IRollup
 /// @notice A tree of assertions about L2's state. Anyone may add one with a bond. Since L2 is a pure function of the inbox, and a
 /// parent fixes how many batches its child consumes, each assertion has exactly one right child: whoever sees a wrong one adds the
-/// right one beside it. A child that stays alone for the challenge window is confirmed; between rivals the dispute game decides.
+/// right one beside it. Which child is confirmed is the dispute game's to say: one that nobody rivals for the challenge window, or
+/// that wins against its rivals.
 interface IRollup {
     enum Status {
         None, // never created
@@ -20,27 +22,25 @@ interface IRollup {
 
     /// @param parent The assertion it goes on from.
     /// @param asserter Whose bond it carries; zero for genesis.
-    /// @param createdAt When it was created, seconds.
     /// @param status What became of it.
     /// @param bondClaimed Whether its bond was paid back.
-    /// @param batches Batches consumed by its state.
-    /// @param inboxBatches Batches in the inbox when it was created: its child consumes up to there.
-    /// @param firstChildAt When its first child was created.
-    /// @param children How many children it has; more than one are rivals.
+    /// @param hasChild Whether it has a child: all later ones are rivals of the first.
+    /// @param requiredBatches Batches that its child will have consumed.
+    /// @param childStart The level-0 machine state that its child's trace begins with.
+    /// @param rootEdge The dispute game's edge over its own trace.
     struct Assertion {
         AssertionId parent;
         address asserter;
-        uint64 createdAt;
         Status status;
         bool bondClaimed;
-        uint64 batches;
-        uint64 inboxBatches;
-        uint64 firstChildAt;
-        uint32 children;
+        bool hasChild;
+        uint64 requiredBatches;
+        bytes32 childStart;
+        EdgeId rootEdge;
     }
 
     /// @notice An assertion was added (genesis too, with asserter zero).
-    /// @param inboxBatches Batches in the inbox now: what its child will have to consume.
+    /// @param requiredBatches Batches that its child will have consumed.
     event AssertionCreated(
         AssertionId indexed id,
         AssertionId indexed parentId,
@@ -48,7 +48,7 @@ interface IRollup {
         State state,
         bytes32 traceRoot,
         bytes32 inboxAcc,
-        uint64 inboxBatches
+        uint64 requiredBatches
     );
     /// @notice A parent has got a second child: the two, and all later ones, are rivals.
     event AssertionContested(AssertionId indexed parentId, AssertionId indexed rival);
@@ -58,8 +58,6 @@ interface IRollup {
     event AssertionRejected(AssertionId indexed id);
     /// @notice The bond of a confirmed assertion was paid back.
     event BondClaimed(AssertionId indexed id, address indexed asserter, uint256 amount);
-    /// @notice The dispute game paid for a move from the pool.
-    event Refunded(address indexed to, uint256 amount);
 
     /// @notice Thrown when the value sent is not the bond.
     error WrongBond(uint256 bond);
@@ -69,8 +67,6 @@ interface IRollup {
     error UnknownParent(AssertionId parentId);
     /// @notice Thrown when the parent is rejected or has a confirmed child.
     error ParentDecided(AssertionId parentId);
-    /// @notice Thrown when the parent's only child has been alone for the whole window: it can be confirmed and not be rivalled.
-    error RivalTooLate(uint256 deadline);
     /// @notice Thrown when the state does not consume exactly the batches that the parent fixes.
     error WrongBatches(uint64 required);
     /// @notice Thrown when the batches that the parent fixes are not all in the inbox.
@@ -89,18 +85,12 @@ interface IRollup {
     error NotPending(AssertionId id);
     /// @notice Thrown when the parent is not the latest confirmed assertion.
     error ParentNotLatest(AssertionId parentId);
-    /// @notice Thrown when the challenge window is still open.
-    error WindowOpen(uint256 until);
-    /// @notice Thrown when the assertion has rivals and has not won against them.
-    error Contested(AssertionId id);
+    /// @notice Thrown when the assertion's root edge has not collected the challenge window.
+    error NotWon(AssertionId id);
     /// @notice Thrown when nothing has decided against the assertion.
     error NotDefeated(AssertionId id);
     /// @notice Thrown when there is no bond to claim: not confirmed, claimed already, or genesis.
     error NoBond(AssertionId id);
-    /// @notice Thrown when anyone but the dispute game draws on the pool.
-    error OnlyDisputeGame();
-    /// @notice Thrown when the pool does not hold the amount.
-    error PoolExhausted(uint256 available);
     /// @notice Thrown when the receiver of ether refuses it.
     error TransferFailed();
 
@@ -110,26 +100,25 @@ interface IRollup {
     /// @param header The last block's header.
     /// @param messagePasser The message passer's account record in that block.
     /// @param proof Proof of that record under the state root.
+    /// @param endProof Siblings of the trace's last state, lowest first: it must be the one that the state describes.
     /// @return id The assertion's id.
     function createAssertion(
         AssertionOpening calldata opening,
         bytes32[17] calldata header,
         Account calldata messagePasser,
-        SparseMerkleTree.Proof calldata proof
+        SparseMerkleTree.Proof calldata proof,
+        bytes32[] calldata endProof
     ) external payable returns (AssertionId id);
 
-    /// @notice Makes an assertion final: a child of the latest confirmed one that was alone for the whole window, or has won.
+    /// @notice Makes an assertion final: a child of the latest confirmed one whose root edge has won.
     function confirmAssertion(AssertionId id) external;
 
-    /// @notice Marks a dead assertion and moves its bond to the pool: a pending child of a parent with another confirmed child, or
-    /// of a rejected parent.
+    /// @notice Marks a dead assertion and moves its bond to the dispute game's pool, which pays the caller for it: a pending child of
+    /// a parent with another confirmed child, or of a rejected parent.
     function rejectAssertion(AssertionId id) external;
 
     /// @notice Pays the bond of a confirmed assertion back to its asserter. Anyone may call.
     function claimBond(AssertionId id) external;
-
-    /// @notice Pays `to` for moves from the pool. Only the dispute game.
-    function refund(address payable to, uint256 amount) external;
 
     /// @notice All that is known of an assertion; status None if it does not exist.
     function getAssertion(AssertionId id) external view returns (Assertion memory);
@@ -143,25 +132,21 @@ interface IRollup {
     /// @notice The number of batches that a child of this assertion must have consumed.
     function requiredBatches(AssertionId parentId) external view returns (uint64);
 
+    /// @notice The dispute game's edge over an assertion's trace; zero for genesis.
+    function rootEdge(AssertionId id) external view returns (EdgeId);
+
     /// @notice The last assertion confirmed.
     function latestConfirmed() external view returns (AssertionId);
 
     /// @notice The genesis assertion.
     function genesis() external view returns (AssertionId);
 
-    /// @notice Bonds of rejected assertions, kept to refund honest moves in disputes. They never go to a rival's owner: who could
-    /// win his own lost bond back would challenge himself for free, and delay everyone.
-    function pool() external view returns (uint256);
-
     /// @notice Bond of an assertion, wei.
     function bond() external view returns (uint256);
-
-    /// @notice How long an assertion must stand alone, seconds.
-    function challengeWindow() external view returns (uint64);
 
     /// @notice The inbox whose batches are judged.
     function inbox() external view returns (IInbox);
 
-    /// @notice Decides between rivals. While it is zero, a contested assertion cannot be confirmed.
+    /// @notice Decides between rivals.
     function disputeGame() external view returns (IDisputeGame);
 }

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
+import {EdgeId} from "../disputes/EdgeTypes.sol";
+import {IDisputeGame} from "../disputes/IDisputeGame.sol";
 import {IInbox} from "../inbox/IInbox.sol";
 import {Predeploys} from "../lib/Predeploys.sol";
 import {SparseMerkleTree} from "../lib/SparseMerkleTree.sol";
-import {IDisputeGame} from "./IDisputeGame.sol";
+import {Boundaries} from "../machine/lib/Boundaries.sol";
 import {IRollup} from "./IRollup.sol";
 import {Account, AssertionId, AssertionOpening, Header, RollupHashing, State} from "./RollupTypes.sol";
 
@@ -21,14 +23,10 @@ contract Rollup is IRollup {
     /// @inheritdoc IRollup
     uint256 public immutable bond;
     /// @inheritdoc IRollup
-    uint64 public immutable challengeWindow;
-    /// @inheritdoc IRollup
     AssertionId public immutable genesis;
 
     /// @inheritdoc IRollup
     AssertionId public latestConfirmed;
-    /// @inheritdoc IRollup
-    uint256 public pool;
 
     mapping(AssertionId id => Assertion) private _assertions;
 
@@ -37,7 +35,6 @@ contract Rollup is IRollup {
         IInbox inbox_,
         IDisputeGame disputeGame_,
         uint256 bond_,
-        uint64 challengeWindow_,
         State memory genesisState
     ) {
         if (genesisState.batches != 0) revert WrongBatches(0);
@@ -45,18 +42,17 @@ contract Rollup is IRollup {
         inbox = inbox_;
         disputeGame = disputeGame_;
         bond = bond_;
-        challengeWindow = challengeWindow_;
 
         AssertionId none = AssertionId.wrap(0);
         AssertionId id = RollupHashing.assertionId(none, keccak256(abi.encode(genesisState)), 0, 0);
         Assertion storage assertion = _assertions[id];
-        assertion.createdAt = uint64(block.timestamp);
         assertion.status = Status.Confirmed;
-        uint64 inboxBatches = inbox_.batchCount();
-        assertion.inboxBatches = inboxBatches;
+        uint64 required = _required(0, inbox_.batchCount());
+        assertion.requiredBatches = required;
+        assertion.childStart = Boundaries.first(genesisState.blockHash, 0, required, 0);
         genesis = id;
         latestConfirmed = id;
-        emit AssertionCreated(id, none, address(0), genesisState, 0, 0, inboxBatches);
+        emit AssertionCreated(id, none, address(0), genesisState, 0, 0, required);
         emit AssertionConfirmed(id);
     }
 
@@ -65,31 +61,23 @@ contract Rollup is IRollup {
         AssertionOpening calldata opening,
         bytes32[17] calldata header,
         Account calldata messagePasser,
-        SparseMerkleTree.Proof calldata proof
+        SparseMerkleTree.Proof calldata proof,
+        bytes32[] calldata endProof
     ) external payable returns (AssertionId id) {
+        uint256 gasBefore = gasleft();
         if (msg.value != bond) revert WrongBond(bond);
         id = RollupHashing.id(opening);
         if (_assertions[id].status != Status.None) revert AssertionExists(id);
 
-        _checkParent(opening.parentId);
+        bytes32 start = _checkParent(opening.parentId);
         uint64 inboxBatches = _checkInbox(opening);
         _checkState(opening.state, header, messagePasser, proof);
+        _record(id, opening, inboxBatches);
 
-        Assertion storage assertion = _assertions[id];
-        assertion.parent = opening.parentId;
-        assertion.asserter = msg.sender;
-        assertion.createdAt = uint64(block.timestamp);
-        assertion.status = Status.Pending;
-        assertion.batches = opening.state.batches;
-        assertion.inboxBatches = inboxBatches;
-        emit AssertionCreated(
-            id, opening.parentId, msg.sender, opening.state, opening.traceRoot, opening.inboxAcc, inboxBatches
+        bytes32 end = Boundaries.last(opening.state.blockHash, opening.state.batches, opening.state.messages);
+        _assertions[id].rootEdge = disputeGame.openTrace(
+            opening.parentId, start, end, opening.traceRoot, endProof, msg.sender, gasBefore
         );
-
-        Assertion storage parent = _assertions[opening.parentId];
-        if (parent.children == 0) parent.firstChildAt = uint64(block.timestamp);
-        else emit AssertionContested(opening.parentId, id);
-        ++parent.children;
     }
 
     /// @inheritdoc IRollup
@@ -97,12 +85,7 @@ contract Rollup is IRollup {
         Assertion storage assertion = _assertions[id];
         if (assertion.status != Status.Pending) revert NotPending(id);
         if (assertion.parent != latestConfirmed) revert ParentNotLatest(assertion.parent);
-        if (_isAlone(assertion)) {
-            uint256 until = uint256(assertion.createdAt) + challengeWindow;
-            if (block.timestamp < until) revert WindowOpen(until);
-        } else if (!_hasWon(id)) {
-            revert Contested(id);
-        }
+        if (!_hasWon(assertion)) revert NotWon(id);
         assertion.status = Status.Confirmed;
         latestConfirmed = id;
         emit AssertionConfirmed(id);
@@ -110,6 +93,7 @@ contract Rollup is IRollup {
 
     /// @inheritdoc IRollup
     function rejectAssertion(AssertionId id) external {
+        uint256 gasBefore = gasleft();
         Assertion storage assertion = _assertions[id];
         if (assertion.status != Status.Pending) revert NotPending(id);
         AssertionId parentId = assertion.parent;
@@ -118,8 +102,8 @@ contract Rollup is IRollup {
         bool hasConfirmedSibling = parentStatus == Status.Confirmed && parentId != latestConfirmed;
         if (!hasConfirmedSibling && parentStatus != Status.Rejected) revert NotDefeated(id);
         assertion.status = Status.Rejected;
-        pool += bond;
         emit AssertionRejected(id);
+        disputeGame.fund{value: bond}(msg.sender, gasBefore);
     }
 
     /// @inheritdoc IRollup
@@ -130,15 +114,6 @@ contract Rollup is IRollup {
         assertion.bondClaimed = true;
         emit BondClaimed(id, asserter, bond);
         _send(asserter, bond);
-    }
-
-    /// @inheritdoc IRollup
-    function refund(address payable to, uint256 amount) external {
-        if (msg.sender != address(disputeGame)) revert OnlyDisputeGame();
-        if (amount > pool) revert PoolExhausted(pool);
-        pool -= amount;
-        emit Refunded(to, amount);
-        _send(to, amount);
     }
 
     /// @inheritdoc IRollup
@@ -154,36 +129,31 @@ contract Rollup is IRollup {
     /// @inheritdoc IRollup
     function isConfirmable(AssertionId id) external view returns (bool) {
         Assertion storage assertion = _assertions[id];
-        if (assertion.status != Status.Pending || assertion.parent != latestConfirmed) return false;
-        if (!_isAlone(assertion)) return _hasWon(id);
-        return block.timestamp >= uint256(assertion.createdAt) + challengeWindow;
+        return assertion.status == Status.Pending && assertion.parent == latestConfirmed && _hasWon(assertion);
+    }
+
+    /// @inheritdoc IRollup
+    function rootEdge(AssertionId id) external view returns (EdgeId) {
+        return _assertions[id].rootEdge;
     }
 
     /// @inheritdoc IRollup
     function requiredBatches(AssertionId parentId) public view returns (uint64) {
         Assertion storage parent = _assertions[parentId];
         if (parent.status == Status.None) revert UnknownParent(parentId);
-        uint64 least = parent.batches + 1;
-        uint64 most = parent.batches + MAX_BATCHES_PER_ASSERTION;
-        uint64 seen = parent.inboxBatches;
-        if (seen < least) return least;
-        return seen > most ? most : seen;
+        return parent.requiredBatches;
     }
 
     /// @dev The parent can still get a child.
-    function _checkParent(AssertionId parentId) private view {
+    /// @return start The level-0 state that the child's trace begins with.
+    function _checkParent(AssertionId parentId) private view returns (bytes32 start) {
         Assertion storage parent = _assertions[parentId];
         Status status = parent.status;
         if (status == Status.None) revert UnknownParent(parentId);
         if (status == Status.Rejected || (status == Status.Confirmed && parentId != latestConfirmed)) {
             revert ParentDecided(parentId);
         }
-        // A rival must come while the first child's window is open: time that it stood alone is time in which anyone could object.
-        // With two or more children the game decides, and a late third one is the game's affair.
-        if (parent.children == 1) {
-            uint256 deadline = uint256(parent.firstChildAt) + challengeWindow;
-            if (block.timestamp >= deadline) revert RivalTooLate(deadline);
-        }
+        return parent.childStart;
     }
 
     /// @dev The state consumes the batches that it must, as they are in the inbox.
@@ -212,12 +182,40 @@ contract Rollup is IRollup {
         if (!proved || messagePasser.storageRoot != state.withdrawalRoot) revert WrongWithdrawalRoot();
     }
 
-    function _isAlone(Assertion storage assertion) private view returns (bool) {
-        return _assertions[assertion.parent].children == 1;
+    function _record(AssertionId id, AssertionOpening calldata opening, uint64 inboxBatches) private {
+        State calldata state = opening.state;
+        uint64 required = _required(state.batches, inboxBatches);
+        Assertion storage parent = _assertions[opening.parentId];
+        bool isContested = parent.hasChild;
+        parent.hasChild = true;
+        _assertions[id] = Assertion({
+            parent: opening.parentId,
+            asserter: msg.sender,
+            status: Status.Pending,
+            bondClaimed: false,
+            hasChild: false,
+            requiredBatches: required,
+            childStart: Boundaries.first(state.blockHash, state.batches, required, state.messages),
+            rootEdge: EdgeId.wrap(0)
+        });
+        emit AssertionCreated(
+            id, opening.parentId, msg.sender, state, opening.traceRoot, opening.inboxAcc, required
+        );
+        if (isContested) emit AssertionContested(opening.parentId, id);
     }
 
-    function _hasWon(AssertionId id) private view returns (bool) {
-        return address(disputeGame) != address(0) && disputeGame.hasWon(id);
+    /// @dev Batches that the child of an assertion consumes: those in the inbox when its parent was made, one at least, and no more
+    /// than a trace has room for.
+    function _required(uint64 batches, uint64 inboxBatches) private pure returns (uint64) {
+        uint64 least = batches + 1;
+        uint64 most = batches + MAX_BATCHES_PER_ASSERTION;
+        if (inboxBatches < least) return least;
+        return inboxBatches > most ? most : inboxBatches;
+    }
+
+    function _hasWon(Assertion storage assertion) private view returns (bool) {
+        AssertionId parentId = assertion.parent;
+        return disputeGame.hasWon(parentId, _assertions[parentId].childStart, assertion.rootEdge);
     }
 
     // slither-disable-next-line arbitrary-send-eth,low-level-calls

@@ -4,8 +4,9 @@ Level 0: the boundaries of an assertion's batches, transactions done by the engi
 boundary to the next, taken by the stepper. Leaf i of a trace is the state behind its step i; the last one repeats.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from tandem.chain.header import Header
 from tandem.machine.block_head import string_span
@@ -25,6 +26,10 @@ STEP_DEPTH = 26
 a batch's loading takes fewer than 8,200 steps, a block's beginning at most 1,026."""
 CHECKPOINT = 64
 """Boundaries between the states kept to start again from."""
+
+
+Step = Callable[[Machine, int], object]
+"""Takes the step of that index, counted from the last boundary."""
 
 
 class TraceTooLong(Exception):
@@ -62,27 +67,82 @@ def skip(m: Machine) -> None:
         skip_item(m, None)
         m.cursor = replace(cursor, messages=cursor.messages + 1)
     elif m.mode == Mode.ITEM and cursor.position < cursor.list_end:
-        assert cursor.data.tree is not None
-        start, end = string_span(cursor.data.tree.data, cursor.position, cursor.list_end)
-        skip_item(m, cursor.data.read(start, end - start))
+        packed, end = next_item(cursor)
+        skip_item(m, packed)
         m.cursor = replace(cursor, position=end)
     else:
         walk(m)
 
 
-def walk(m: Machine) -> int:
+def next_item(cursor: Cursor) -> tuple[bytes, int]:
+    """The packed transaction that a block goes on with, and the position behind it."""
+    assert cursor.data.tree is not None
+    start, end = string_span(cursor.data.tree.data, cursor.position, cursor.list_end)
+    return cursor.data.read(start, end - start), end
+
+
+def take_step(m: Machine, index: int) -> object:
+    """As the machine does, whatever the index."""
+    return step(m)
+
+
+def walk(m: Machine, take: Step = take_step) -> int:
     """To the next boundary step by step. Gives their number."""
-    return sum(1 for _ in stepwise(m))
+    return sum(1 for _ in stepwise(m, take))
 
 
-def stepwise(m: Machine) -> Iterator[None]:
+def stepwise(m: Machine, take: Step = take_step) -> Iterator[None]:
     """Each step to the next boundary, the first in any case."""
-    for _ in range(1 << STEP_DEPTH):
-        step(m)
+    for index in range(1 << STEP_DEPTH):
+        take(m, index)
         yield
         if at_boundary(m):
             return
     raise TraceTooLong(f"more than 2^{STEP_DEPTH} steps between two boundaries")
+
+
+class Steps(Protocol):
+    """What a party commits to at level 1, and all that it can show of it."""
+
+    @property
+    def tree(self) -> TraceTree:
+        """The commitment."""
+        ...
+
+    @property
+    def end(self) -> Boundary:
+        """The boundary that the steps lead to."""
+        ...
+
+    def prove(self, index: int) -> Proven | None:
+        """Step `index` with its witness; None where the trace has ended before it: the state just repeats."""
+        ...
+
+    def state_before(self, index: int) -> Hash:
+        """Hash of the state before step `index`."""
+        ...
+
+
+class Boundaries(Protocol):
+    """What a party commits to at level 0, and all that it can show of it."""
+
+    @property
+    def tree(self) -> TraceTree:
+        """The commitment."""
+        ...
+
+    @property
+    def end(self) -> Boundary:
+        """The state that the assertion claims."""
+        ...
+
+    def origin(self, leaf: int) -> Machine:
+        """The machine before step `leaf`, ready to take it."""
+        ...
+
+    def steps(self, leaf: int) -> Steps:
+        """Level 1 of one step."""
+        ...
 
 
 class AssertionTrace:
@@ -96,7 +156,7 @@ class AssertionTrace:
         leaves = bytearray()
         count = 0
         while m.mode != Mode.HALTED or not count:
-            skip(m)
+            self._advance(m, count)
             leaves += m.hash()
             count += 1
             if count % CHECKPOINT == 0:
@@ -106,13 +166,17 @@ class AssertionTrace:
         self.end = boundary(m)
         self.tree = TraceTree(leaves, TRACE_DEPTH)
 
+    def _advance(self, m: Machine, leaf: int) -> None:
+        """Takes step `leaf` of level 0."""
+        skip(m)
+
     def origin(self, leaf: int) -> Machine:
         """The machine before step `leaf` of level 0, ready to take it."""
         if leaf >= len(self.tree):
             return self.end.machine(self._chain)
         m = self._checkpoints[leaf // CHECKPOINT].machine(self._chain)
-        for _ in range(leaf % CHECKPOINT):
-            skip(m)
+        for earlier in range(leaf - leaf % CHECKPOINT, leaf):
+            self._advance(m, earlier)
         return m
 
     def steps(self, leaf: int) -> "StepTrace":
@@ -123,13 +187,14 @@ class AssertionTrace:
 class StepTrace:
     """Level 1: all states from one boundary to the next."""
 
-    def __init__(self, chain: Chain, start: Boundary) -> None:
-        """Runs from `start` to the next boundary and hashes every state on the way."""
+    def __init__(self, chain: Chain, start: Boundary, take: Step = take_step) -> None:
+        """Runs from `start` to the next boundary and hashes every state on the way. `take`: how a step is taken."""
         self._chain = chain
         self._start = start
+        self._take = take
         m = start.machine(chain)
         leaves = bytearray()
-        for _ in stepwise(m):
+        for _ in stepwise(m, take):
             leaves += m.hash()
         self.end = boundary(m)
         self.tree = TraceTree(leaves, STEP_DEPTH)
@@ -137,12 +202,12 @@ class StepTrace:
     def before(self, index: int) -> Machine:
         """The machine before step `index`."""
         m = self._start.machine(self._chain)
-        for _ in range(min(index, len(self.tree))):
-            step(m)
+        for earlier in range(min(index, len(self.tree))):
+            self._take(m, earlier)
         return m
 
     def prove(self, index: int) -> Proven | None:
-        """Step `index` with its witness; None where the trace has ended before it: the state just repeats."""
+        """Step `index` with its witness, as the machine takes it; None where the trace has ended before it."""
         return prove_step(self.before(index)) if index < len(self.tree) else None
 
     def state_before(self, index: int) -> Hash:

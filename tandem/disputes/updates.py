@@ -1,0 +1,85 @@
+"""Bringing timers up: what the contract must be told before it sees that an own root has won."""
+
+from dataclasses import dataclass, field
+
+from tandem.disputes.board import Board, Record, Timers
+from tandem.disputes.edges import INFINITE
+from tandem.disputes.moves import Update
+from tandem.disputes.traces import Claims
+from tandem.disputes.ways import path_up
+from tandem.primitives.types import Hash
+
+
+def updates(board: Board, claims: Claims, now: int, window: int) -> list[Update]:
+    """The fewest updates, in order, after which the contract gives the window to each own root that truly has it.
+
+    Own level-1 roots come first, as far as they are known (Claims.recall). No edge is brought up twice: where ways
+    join, all but one end below.
+    """
+    plan = _Plan(Timers(now))
+    for edge in (*claims.step_roots(), claims.root):
+        root = board.get(edge.id)
+        if root is not None and root.place.winner in (None, root.id) and plan.timers.true(root) >= window:
+            plan.bring_up(root, window)
+    return plan.updates
+
+
+@dataclass(slots=True)
+class _Way:
+    """An update in the making."""
+
+    records: list[Record]
+    """From its end up."""
+    step_roots: tuple[Record, ...] = ()
+
+
+@dataclass(slots=True)
+class _Plan:
+    timers: Timers
+    updates: list[Update] = field(default_factory=list)
+    _inherited: dict[Hash, int] = field(default_factory=dict)
+    """What edges will have from below, seconds."""
+
+    def bring_up(self, record: Record, needed: int) -> None:
+        """Plans all updates after which a record's timer is what is needed. It truly is."""
+        self._finish(self._raise(record, needed))
+
+    def kept(self, record: Record) -> int:
+        """The timer as it will be kept, the planned updates done."""
+        inherited = max(record.inherited, self._inherited.get(record.id, 0))
+        return min(record.own(self.timers.now) + inherited, INFINITE)
+
+    def _raise(self, record: Record, needed: int) -> _Way | None:
+        """The way that ends in this record, still open at its top; None where nothing is to be done."""
+        if self.kept(record) >= needed:
+            return None
+        rest = needed - record.own(self.timers.now)
+        if record.children is None:
+            root = self._best(record, rest)
+            self.bring_up(root, rest)
+            self._inherited[record.id] = self.kept(root)
+            return _Way([record], (root,))
+        left, right = (self._raise(child, rest) for child in record.children)
+        if left is not None and right is not None:
+            self._finish(left)
+        way = right or left or _Way([record.children[0]])
+        way.records.append(record)
+        self._inherited[record.id] = min(map(self.kept, record.children))
+        return way
+
+    def _finish(self, way: _Way | None) -> None:
+        if way is not None:
+            roots = tuple(root.edge for root in way.step_roots)
+            self.updates.append(Update(way.records[-1].edge, path_up(way.records), roots))
+
+    def _best(self, leaf: Record, needed: int) -> Record:
+        """Of the level-1 roots that give a leaf what it needs the one that takes the fewest updates."""
+        enough = [root for root in leaf.step_roots if self.timers.true(root) >= needed]
+        return min(enough, key=lambda root: self._count(root, needed))
+
+    def _count(self, record: Record, needed: int) -> int:
+        """Updates that it takes within level 1."""
+        if self.kept(record) >= needed or record.children is None:
+            return 0
+        rest = needed - record.own(self.timers.now)
+        return max(1, sum(self._count(child, rest) for child in record.children))

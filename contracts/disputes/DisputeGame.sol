@@ -18,6 +18,16 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     /// @dev Indices have 64 bits.
     uint8 private constant HIGHEST = 63;
 
+    /// @dev Words of calldata of a bisection, all of it.
+    uint256 private constant BISECT_WORDS = 8;
+    /// @dev The same of an assertion, but for its last state's siblings, with a message passer 32 branches deep.
+    uint256 private constant ASSERT_WORDS = 72;
+    /// @dev The same of an opening, but for siblings.
+    uint256 private constant OPEN_WORDS = 14;
+    /// @dev The same of a proof, but for siblings and the witness.
+    uint256 private constant PROVE_WORDS = 14;
+    /// @dev The same of settling, but for the losers.
+    uint256 private constant SETTLE_WORDS = 8;
     /// @dev Gas of a bisection behind the point where its cost is known: the right child's two slots and the event.
     uint256 private constant BISECT_REST = 48_000;
     /// @dev The same of an opening: slots of clock, record and claim, and the event.
@@ -83,7 +93,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         if (msg.sender != address(rollup)) revert OnlyRollup();
         _requireEnd(root, end, endProof, traceHeight);
         Edge memory edge = Edge(AssertionId.unwrap(parentId), TRACE, traceHeight, 0, start, root);
-        id = _open(edge, EdgeId.wrap(0), mover, gasBefore);
+        id = _open(edge, EdgeId.wrap(0), mover, gasBefore, ASSERT_WORDS);
     }
 
     /// @inheritdoc IDisputeGame
@@ -107,7 +117,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         place = EdgeHashing.place(edge.origin, edge.level, height, index | 1, EdgeHashing.join(edge.prefix, left));
         child = EdgeHashing.edgeId(place, right);
         if (_exists(child)) revert EdgeExists(child);
-        _make(place, child, msg.sender, _cost(gasBefore, BISECT_REST + EDGE_ALLOWANCE));
+        _make(place, child, msg.sender, _cost(gasBefore, BISECT_WORDS, BISECT_REST + EDGE_ALLOWANCE));
         emit EdgeBisected(id, left, right);
     }
 
@@ -125,7 +135,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         _requireRivalled(place, claim);
         _requireEnd(root, leaf.root, endProof, stepHeight);
         Edge memory edge = Edge(PlaceId.unwrap(place), STEPS, stepHeight, 0, _stateBefore(leaf, opening), root);
-        id = _open(edge, claim, msg.sender, gasBefore);
+        id = _open(edge, claim, msg.sender, gasBefore, OPEN_WORDS + traceHeight);
         claimOf[id] = claim;
     }
 
@@ -140,7 +150,8 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         bytes32 post = verifier.next(_stateBefore(edge, opening), edge.index, witness);
         if (post != edge.root) revert WrongStep(post);
         _inherit(id, INFINITE);
-        _proofs[id] = Proof(msg.sender, _cost(gasBefore, PROVE_REST + EDGE_ALLOWANCE));
+        uint256 words = PROVE_WORDS + stepHeight + witness.length / 32; // no witness has more than its step reads
+        _proofs[id] = Proof(msg.sender, _cost(gasBefore, words, PROVE_REST + EDGE_ALLOWANCE));
         emit EdgeProven(id, msg.sender);
     }
 
@@ -186,13 +197,15 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
             emit StepRootLost(place, loser);
             _fundPool(stepBond);
         }
-        if (count != 0) _payCollector(msg.sender, _cost(gasBefore, FUND_REST));
+        if (count != 0) _payCollector(msg.sender, _cost(gasBefore, SETTLE_WORDS + count, FUND_REST));
     }
 
     /// @inheritdoc IDisputeGame
     function refundTrace(AssertionId assertion, Edge calldata root, Path calldata path) external {
-        EdgeId id = EdgeHashing.edgeId(EdgeHashing.place(root), root.root);
+        PlaceId place = EdgeHashing.place(root);
+        EdgeId id = EdgeHashing.edgeId(place, root.root);
         if (!rollup.isConfirmed(assertion) || rollup.rootEdge(assertion) != id) revert NotConfirmed(id);
+        if (_clocks[place].rivalledAt != 0) _refundEdge(id); // what nobody rivals was no move in a dispute
         EdgeId end = _refund(root, path);
         if (path.siblings.length == root.height) _records[end].isTrue = true;
     }
@@ -202,6 +215,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         PlaceId place = EdgeHashing.place(root);
         EdgeId id = EdgeHashing.edgeId(place, root.root);
         if (winner[place] != id || !_records[claimOf[id]].isTrue) revert NotConfirmed(id);
+        _refundEdge(id);
         EdgeId end = _refund(root, path);
         Proof memory proof = _proofs[end];
         if (proof.cost == 0) return;
@@ -213,7 +227,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     function fund(address rejecter, uint256 gasBefore) external payable {
         if (msg.sender != address(rollup)) revert OnlyRollup();
         _fundPool(msg.value);
-        _payCollector(rejecter, _cost(gasBefore, FUND_REST));
+        _payCollector(rejecter, _cost(gasBefore, 1, FUND_REST));
     }
 
     /// @inheritdoc IDisputeGame
@@ -227,12 +241,16 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         return _exists(root) && _timer(place, root) >= challengeWindow;
     }
 
-    function _open(Edge memory edge, EdgeId claim, address mover, uint256 gasBefore) private returns (EdgeId id) {
+    /// @param words Of the move's calldata, but for the siblings of the last state.
+    function _open(Edge memory edge, EdgeId claim, address mover, uint256 gasBefore, uint256 words)
+        private
+        returns (EdgeId id)
+    {
         PlaceId place = EdgeHashing.place(edge.origin, edge.level, edge.height, edge.index, edge.prefix);
         id = EdgeHashing.edgeId(place, edge.root);
         if (_exists(id)) revert EdgeExists(id);
         emit EdgeOpened(id, claim, mover, edge);
-        _make(place, id, mover, _cost(gasBefore, OPEN_REST + ROOT_ALLOWANCE));
+        _make(place, id, mover, _cost(gasBefore, words + edge.height, OPEN_REST + ROOT_ALLOWANCE));
     }
 
     function _requireWon(PlaceId place, EdgeId id) private view {
@@ -241,11 +259,10 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         if (time < challengeWindow) revert NotWon(id, time);
     }
 
-    /// @dev Credits the moves on a way and gives its end. A bisection's cost is in its right child.
+    /// @dev Credits the bisections on a way and gives its end. A bisection's cost is in its right child.
     function _refund(Edge calldata top, Path calldata path) private returns (EdgeId) {
         Way memory way = Ways.walk(top, path);
         uint256 length = path.siblings.length;
-        if (_clocks[way.places[length]].rivalledAt != 0) _refundEdge(way.ids[length]);
         for (uint256 k; k < length; ++k) {
             _refundEdge((path.index >> k) & 1 == 1 ? way.ids[k] : way.idsBeside[k]);
         }

@@ -9,9 +9,9 @@ import {Edge, EdgeId, Opening, Path, PlaceId} from "./EdgeTypes.sol";
 /// @title IDisputeGame
 /// @notice Decides between rival claims about a trace, all against all (BoLD, arXiv:2404.10491, with clocks on the nodes of a
 /// perfect binary tree). Every claim is an edge. Rivals agree on all states before and differ in the root of what follows; a
-/// rivalled edge is bisected by whoever believes in it, down to one level-0 state, there a level-1 root is opened over the machine's
-/// steps to that state, and bisected in turn down to one step, which the verifier judges. An edge's timer is how long it stood
-/// without a rival, and the least of its children's timers: true claims collect all the time there is, false ones none. An
+/// rivalled edge is bisected by whoever believes in it, down to one level-0 state, there a level-1 root is opened over the
+/// machine's steps to that state, and bisected in turn down to one step, which the verifier judges. An edge's timer is how long it
+/// stood without a rival, and the least of its children's timers: true claims collect all the time there is, false ones none. An
 /// assertion has won when its root's timer reaches the challenge window. Nothing depends on who makes a move.
 interface IDisputeGame {
     /// @notice An edge that was made.
@@ -133,7 +133,8 @@ interface IDisputeGame {
 
     /// @notice Brings timers up a way: each edge on it inherits the least of its children's timers. Timers never fall.
     /// @param top Where the way begins. It gets the news.
-    /// @param stepRoots Level-1 roots whose timers the end of the way, a level-0 leaf, inherits first: the best of those that claim it.
+    /// @param stepRoots Level-1 roots whose timers the end of the way, a level-0 leaf, inherits first: the best of those that claim
+    /// it.
     function update(Edge calldata top, Path calldata path, Edge[] calldata stepRoots) external;
 
     /// @notice Settles the bonds of level-1 roots in one place: the first whose timer reaches the window has won, all others lost.
@@ -185,8 +186,8 @@ interface IDisputeGame {
     /// @notice The level-1 root that has won in its place, zero while none has.
     function winner(PlaceId place) external view returns (EdgeId);
 
-    /// @notice Lost bonds that have not been credited to anyone, wei. They never go to a rival's owner as such: who could win his own
-    /// lost bond back would challenge himself for free, and delay everyone.
+    /// @notice Lost bonds that have not been credited to anyone, wei. They never go to a rival's owner as such: who could win his
+    /// own lost bond back would challenge himself for free, and delay everyone.
     function pool() external view returns (uint256);
 
     /// @notice What someone may fetch, wei.

@@ -6,10 +6,10 @@ import {IDisputeGame} from "./IDisputeGame.sol";
 /// @title RefundPool
 /// @notice Lost bonds, and who is paid from them for moves that served the truth. Costs are kept in gwei, rounded up.
 abstract contract RefundPool is IDisputeGame {
-    /// @dev A transaction's own gas.
-    uint256 private constant TRANSACTION_GAS = 21_000;
-    /// @dev Gas of a byte of calldata that is not zero: counted for all, which makes up for the words' rounding.
-    uint256 private constant BYTE_GAS = 16;
+    /// @dev A transaction's own gas, and that of its selector.
+    uint256 private constant TRANSACTION_GAS = 21_064;
+    /// @dev Gas of a word of calldata without zeros.
+    uint256 private constant WORD_GAS = 512;
     /// @dev A tip that is always paid back, wei.
     uint256 private constant TIP = 1 gwei;
 
@@ -54,12 +54,13 @@ abstract contract RefundPool is IDisputeGame {
         emit Credited(to, amount);
     }
 
-    /// @dev What this transaction costs its sender, gwei: the gas from `gasBefore` to now, the transaction's own and that of its
-    /// calldata, and `more` gas for what still comes. Its price is what the sender pays, up to twice the base fee and a tip, so
-    /// that no one drains the pool by tipping himself.
-    function _cost(uint256 gasBefore, uint256 more) internal view returns (uint40) {
+    /// @dev What this transaction costs its sender, gwei: the gas from `gasBefore` to now, the transaction's own, that of the
+    /// `words` of calldata that the move needs (not of all that are there: more cost nothing where a contract calls), and `more`
+    /// gas for what still comes. Its price is what the sender pays, up to twice the base fee and a tip, so that no one drains the
+    /// pool by tipping himself.
+    function _cost(uint256 gasBefore, uint256 words, uint256 more) internal view returns (uint40) {
         unchecked {
-            uint256 used = gasBefore - gasleft() + TRANSACTION_GAS + BYTE_GAS * msg.data.length + more;
+            uint256 used = gasBefore - gasleft() + TRANSACTION_GAS + WORD_GAS * words + more;
             uint256 most = 2 * block.basefee + TIP;
             uint256 price = tx.gasprice < most ? tx.gasprice : most;
             return uint40((used * price) / 1 gwei + 1);

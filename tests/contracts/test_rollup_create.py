@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import astuple, replace
+
 import ape
 import pytest
 from eth_utils import keccak
 
+from tandem.machine.modes import Mode
 from tests.contracts import tree_model
 from tests.contracts.tree_model import EMPTY
-from tests.contracts.world import BOND, DELAY, WINDOW, ZERO_ADDRESS, L2State, World, now, pass_time
+from tests.contracts.world import BOND, WINDOW, ZERO_ADDRESS, L2State, machine_words, now, pass_time
+from tests.support.toy_machine import lie_at
 
 NONE, PENDING, CONFIRMED, REJECTED = range(4)
 
@@ -27,32 +31,38 @@ class TestGenesis:
         assert rollup.isConfirmed(expected)
         assert rollup.getAssertion(expected).asserter == ZERO_ADDRESS
         assert rollup.requiredBatches(expected) == 1
+        assert bytes(rollup.rootEdge(expected)) == EMPTY
 
     @pytest.mark.parametrize(
         ("changes", "error"), [({"batches": 1}, "WrongBatches"), ({"messages": 1}, "WrongMessages")]
     )
     def test_must_have_consumed_nothing(self, project, deployer, inbox, changes, error):
         with ape.reverts(getattr(project.Rollup, error, error)):
-            deployer.deploy(project.Rollup, inbox, ZERO_ADDRESS, BOND, WINDOW, L2State(**changes).abi)
+            deployer.deploy(project.Rollup, inbox, ZERO_ADDRESS, BOND, L2State(**changes).abi)
 
     def test_counts_the_batches_that_its_inbox_has_already(self, world, project, deployer, inbox):
         world.batch(3)
-        late = deployer.deploy(project.Rollup, inbox, ZERO_ADDRESS, BOND, WINDOW, L2State().abi)
+        late = deployer.deploy(project.Rollup, inbox, ZERO_ADDRESS, BOND, L2State().abi)
         assert late.requiredBatches(late.genesis()) == 3
 
 
 class TestCreateAssertion:
     def test_records_and_announces_the_claim(self, world, rollup, child, alice):
         world.batch(2)
-        receipt = world.create(child, alice)
-        (log,) = receipt.decode_logs()
+        log, opened = world.create(child, alice).decode_logs()
         assert log.event_name == "AssertionCreated"
         assert (log.id, log.parentId, log.asserter) == (child.id, world.genesis_id, alice.address)
-        assert (log.traceRoot, log.inboxAcc, log.inboxBatches) == (child.trace_root, child.inbox_acc, 3)
+        assert (log.traceRoot, log.inboxAcc, log.requiredBatches) == (child.trace_root, child.inbox_acc, 3)
         assert tuple(log.state) == child.state.abi
+        root = child.claim.root
+        assert (opened.event_name, opened.id, opened.claim, opened.mover) == ("EdgeOpened", root.id, EMPTY, alice)
+        assert tuple(opened.edge) == astuple(root)
         stored = rollup.getAssertion(child.id)
         assert (bytes(stored.parent), stored.asserter, stored.status) == (world.genesis_id, alice.address, PENDING)
-        assert (stored.createdAt, stored.batches, stored.inboxBatches) == (now(), 1, 3)
+        assert (stored.bondClaimed, stored.hasChild, stored.requiredBatches) == (False, False, 3)
+        assert bytes(stored.childStart) == keccak(machine_words(Mode.BATCH, child.state, 1, 3))
+        assert bytes(stored.rootEdge) == bytes(rollup.rootEdge(child.id)) == root.id
+        assert rollup.getAssertion(world.genesis_id).hasChild
         assert rollup.balance == BOND
         assert not rollup.isConfirmed(child.id)
 
@@ -80,8 +90,8 @@ class TestCreateAssertion:
     def test_cannot_follow_a_decided_parent(self, world, rollup, child, alice, bob):
         rival = world.assertion(world.genesis_id, L2State(batches=1, salt=1))
         world.create(child, alice)
+        pass_time(WINDOW)
         world.create(rival, bob)
-        world.game.declare(child.id, sender=alice)
         rollup.confirmAssertion(child.id, sender=alice)
         rollup.rejectAssertion(rival.id, sender=alice)
         world.batch()
@@ -157,52 +167,70 @@ class TestStateChecks:
             rollup.createAssertion(*child.arguments, sender=alice, value=BOND)
 
     def test_every_sibling_of_the_account_proof_counts(self, rollup, child, alice):
-        opening, header, passer, (bitmap, siblings, key, value) = child.arguments
+        opening, header, passer, (bitmap, siblings, key, value), end = child.arguments
         for i in range(len(siblings)):
             damaged = [*siblings[:i], keccak(siblings[i]), *siblings[i + 1 :]]
             with ape.reverts(rollup.WrongWithdrawalRoot):
-                rollup.createAssertion(opening, header, passer, (bitmap, damaged, key, value), sender=alice, value=BOND)
+                proof = (bitmap, damaged, key, value)
+                rollup.createAssertion(opening, header, passer, proof, end, sender=alice, value=BOND)
 
     def test_another_account_is_not_the_message_passer(self, rollup, child, alice):
         stranger = next(key for key in child.state.accounts if key != child.state.passer_key)
         proof = tree_model.prove(child.state.accounts, stranger).abi
-        opening, header, passer, _ = child.arguments
+        opening, header, passer, _, end = child.arguments
         with ape.reverts(rollup.WrongWithdrawalRoot):
-            rollup.createAssertion(opening, header, passer, proof, sender=alice, value=BOND)
+            rollup.createAssertion(opening, header, passer, proof, end, sender=alice, value=BOND)
+
+
+class TestTrace:
+    def test_ends_with_the_state_that_is_claimed(self, world, rollup, child, alice):
+        *others, end_proof = child.arguments
+        later = world.assertion(world.genesis_id, L2State(batches=1, salt=1))
+        for proof in (end_proof[1:], (*end_proof, EMPTY), (keccak(b"damage"), *end_proof[1:]), later.claim.end_proof):
+            with ape.reverts(world.game.WrongEnd):
+                rollup.createAssertion(*others, proof, sender=alice, value=BOND)
+
+    def test_of_another_state_is_not_accepted(self, world, rollup, child, alice):
+        other = replace(world.assertion(world.genesis_id, L2State(batches=1, salt=1)), state=child.state)
+        with ape.reverts(world.game.WrongEnd):
+            world.create(other, alice)
+
+    def test_is_opened_by_the_rollup_alone(self, world, child, alice):
+        root = child.claim.root
+        with ape.reverts(world.game.OnlyRollup):
+            world.game.openTrace(
+                root.origin, root.prefix, child.trace.end.hash, root.root, child.claim.end_proof, alice, 0, sender=alice
+            )
+
+    def test_goes_on_where_the_parents_ended(self, world, rollup, child, alice):
+        world.batch()
+        world.create(child, alice)
+        heir = world.assertion(child.id, L2State(batches=2))
+        world.create(heir, alice)
+        assert heir.claim.root.prefix == bytes(rollup.getAssertion(child.id).childStart)
+        assert world.game.exists(heir.claim.root.id)
 
 
 class TestRivals:
-    def test_may_come_while_the_window_is_open(self, world, rollup, child, alice, bob):
+    @pytest.mark.parametrize("late", [10, WINDOW - 100, 2 * WINDOW])
+    def test_may_come_until_one_is_confirmed(self, world, rollup, child, alice, bob, late):
         world.create(child, alice)
-        pass_time(WINDOW - 100)
+        pass_time(late)
         rival = world.assertion(world.genesis_id, L2State(batches=1, salt=1))
-        receipt = world.create(rival, bob)
-        log = receipt.decode_logs()[1]
+        log = world.create(rival, bob).decode_logs()[1]
         assert log.event_name == "AssertionContested"
         assert (log.parentId, log.rival) == (world.genesis_id, rival.id)
-        assert rollup.getAssertion(world.genesis_id).children == 2
+        assert world.game.clock(rival.claim.root.place)[1] == now()
 
-    def test_cannot_come_once_the_first_child_stood_alone_for_the_window(self, world, rollup, child, alice, bob):
+    def test_may_be_many(self, world, child, alice, bob):
         world.create(child, alice)
-        deadline = now() + WINDOW
-        pass_time(WINDOW)
-        rival = world.assertion(world.genesis_id, L2State(batches=1, salt=1))
-        with ape.reverts(rollup.RivalTooLate, deadline=deadline):
-            world.create(rival, bob)
-
-    def test_may_join_a_contest_at_any_time(self, world, child, alice, bob):
-        world.create(child, alice)
-        world.create(world.assertion(world.genesis_id, L2State(batches=1, salt=1)), bob)
-        pass_time(2 * WINDOW)
-        world.create(world.assertion(world.genesis_id, L2State(batches=1, salt=2)), bob)
+        for salt in (1, 2):
+            rival = world.assertion(world.genesis_id, L2State(batches=1, salt=salt))
+            assert len(world.create(rival, bob).decode_logs(world.rollup.AssertionContested)) == 1
 
     def test_may_differ_in_the_trace_alone(self, world, rollup, child, alice, bob):
         world.create(child, alice)
-        world.create(world.assertion(world.genesis_id, child.state, trace_root=keccak(b"false trace")), bob)
-        assert rollup.getAssertion(world.genesis_id).children == 2
-
-
-def test_worlds_without_a_game_can_be_deployed(project, accounts, sequencer):
-    other = World(project, accounts[4], sequencer, with_game=False)
-    assert other.rollup.disputeGame() == ZERO_ADDRESS
-    assert other.inbox.forceInclusionDelay() == DELAY
+        rival = world.assertion(world.genesis_id, child.state, alter=lie_at(0, 0))
+        assert rival.trace_root != child.trace_root
+        log = world.create(rival, bob).decode_logs()[1]
+        assert (log.event_name, log.rival) == ("AssertionContested", rival.id)

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 import ape
 import rlp
 from eth_utils import keccak, to_canonical_address, to_checksum_address
 
+from tandem.disputes.edges import Level
+from tandem.machine.modes import Mode
+from tandem.machine.trace import STEP_DEPTH
+from tandem.rollup.assertions import TRACE_DEPTH
 from tests.contracts import tree_model
 from tests.contracts.tree_model import abi_hash
+from tests.support.toy_machine import Alter, Claim, ToyState, ToyTrace, honestly
 
 DELAY = 3_600  # force inclusion, seconds
 WINDOW = 7_200  # challenge, seconds
 BOND = 10**18
+STEP_BOND = 10**17
+HEIGHTS = (TRACE_DEPTH, STEP_DEPTH)
+LONGEST = 8  # steps of the toy machine between two boundaries
+LEAVES = 3  # boundaries of a trace, where a test asks for no others
 ALIAS_OFFSET = 0x1111000000000000000000000000000000001111
 SYSTEM_SENDER = "0xffffFFFfFFffffffffffffffFfFFFfffFFFfFFfE"
 MESSAGE_PASSER = "0x5400000000000000000000000000000000000001"
@@ -145,12 +154,19 @@ class L2State:
         return tree_model.prove(self.storage, storage_key(withdrawal.hash)).abi
 
 
+def machine_words(mode: Mode, state: L2State, batches: int, target: int) -> bytes:
+    """What the hash of a machine between two batches is of."""
+    cursor = keccak(b"".join(n.to_bytes(32, "big") for n in (batches, target, state.messages, *[0] * 7)))
+    return mode.to_bytes(32, "big") + bytes(96) + state.block_hash + bytes(32) + cursor
+
+
 @dataclass(frozen=True)
 class Assertion:
     parent: bytes
     state: L2State
     inbox_acc: bytes
-    trace_root: bytes = keccak(b"trace")
+    trace: ToyTrace
+    trace_root: bytes
 
     @property
     def abi(self) -> tuple:
@@ -161,44 +177,72 @@ class Assertion:
         return abi_hash(["bytes32"] * 4, [self.parent, self.state.hash, self.trace_root, self.inbox_acc])
 
     @property
+    def claim(self) -> Claim:
+        """What it says about its trace."""
+        return Claim(self.parent, Level.TRACE, self.trace.start.hash, self.trace.tree)
+
+    @property
     def arguments(self) -> tuple:
-        return (self.abi, self.state.header, self.state.passer, self.state.passer_proof)
+        state = self.state
+        return (self.abi, state.header, state.passer, state.passer_proof, self.claim.end_proof)
 
 
 @dataclass
 class World:
-    """The rollup's contracts on one L1, deployed in the order that a deployment uses."""
+    """The rollup's contracts on one L1, with a toy machine for a judge."""
 
     project: Any
     deployer: Any
     sequencer: Any
-    with_game: bool = True
+    heights: tuple[int, int] = HEIGHTS
 
     def __post_init__(self) -> None:
         project, deployer = self.project, self.deployer
-        self.game = deployer.deploy(project.MockDisputeGame)
-        game = self.game.address if self.with_game else ZERO_ADDRESS
-        nonce = deployer.nonce
+        self.toy = deployer.deploy(project.ToyMachine, LONGEST)
         self.genesis = L2State()
-        bridge = created_address(deployer.address, nonce + 2)
+        nonce = deployer.nonce
+        game, bridge = (created_address(deployer.address, nonce + at) for at in (2, 3))
         self.inbox = deployer.deploy(project.Inbox, bridge, self.sequencer, DELAY)
-        self.rollup = deployer.deploy(project.Rollup, self.inbox, game, BOND, WINDOW, self.genesis.abi)
+        self.rollup = deployer.deploy(project.Rollup, self.inbox, game, BOND, self.genesis.abi)
+        self.game = deployer.deploy(project.DisputeGame, self.rollup, self.toy, *self.heights, WINDOW, STEP_BOND)
         self.bridge = deployer.deploy(project.Bridge, self.inbox, self.rollup)
         self.token_bridge = deployer.deploy(project.TokenBridge, self.bridge, self.inbox)
         self.genesis_id = bytes(self.rollup.genesis())
+        self._states = {self.genesis_id: self.genesis}
 
     def batch(self, count: int = 1) -> None:
         """Queues empty batches that consume all messages."""
         for _ in range(count):
             self.inbox.submitBatch(b"\x00\x00\xc0", self.inbox.messageCount(), sender=self.sequencer)
 
-    def assertion(self, parent: bytes, state: L2State, **changes: Any) -> Assertion:
-        if "inbox_acc" not in changes:
-            changes["inbox_acc"] = bytes(self.inbox.batchAcc(state.batches))
-        return Assertion(parent, state, **changes)
+    def assertion(
+        self,
+        parent: bytes,
+        state: L2State,
+        *,
+        inbox_acc: bytes | None = None,
+        leaves: int = LEAVES,
+        alter: Alter = honestly,
+    ) -> Assertion:
+        """With the trace that the toy machine takes to `state`, except for what is altered."""
+        acc = bytes(self.inbox.batchAcc(state.batches)) if inbox_acc is None else inbox_acc
+        before = self._states.get(parent, self.genesis)
+        start = ToyState(machine_words(Mode.BATCH, before, before.batches, state.batches))
+        end = ToyState(machine_words(Mode.HALTED, state, state.batches, state.batches))
+        trace = ToyTrace(start, end, leaves, longest=LONGEST, depths=self.heights, alter=alter)
+        return Assertion(parent, state, acc, trace, trace.tree.root)
 
     def create(self, assertion: Assertion, asserter: Any) -> Any:
+        self._states[assertion.id] = assertion.state
         return self.rollup.createAssertion(*assertion.arguments, sender=asserter, value=BOND)
+
+    def teach(self, *assertions: Assertion) -> Self:
+        """Where their runs end is the toy machine's truth, unless it knows of another end for the same run."""
+        for assertion in assertions:
+            exit_, end = assertion.trace.exit.hash, assertion.trace.end.hash
+            if bytes(self.toy.exits(exit_)) == bytes(32):
+                self.toy.finish(exit_, end, sender=self.deployer)
+        return self
 
     def confirmed(self, withdrawals: list[Withdrawal], asserter: Any) -> Assertion:
         """A confirmed assertion, child of the latest confirmed one, whose state has these withdrawals."""

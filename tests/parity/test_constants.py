@@ -45,7 +45,7 @@ def test_caps(world, hashes):
 
 
 def test_times_are_the_deployments(world):
-    assert (world.inbox.forceInclusionDelay(), world.rollup.challengeWindow()) == (DELAY, WINDOW)
+    assert (world.inbox.forceInclusionDelay(), world.game.challengeWindow()) == (DELAY, WINDOW)
 
 
 def python_context(log: Any) -> L1Context:

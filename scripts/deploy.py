@@ -22,9 +22,10 @@ from tandem.chain.genesis import genesis_header
 from tandem.chain.predeploys import PREDEPLOYS, genesis_accounts
 from tandem.chain.spec import ChainParameters, Deployment, Genesis, L1Contracts
 from tandem.l1.contracts import PROVERS
+from tandem.machine.trace import STEP_DEPTH
 from tandem.primitives.hashing import keccak
-from tandem.primitives.types import Address, Seconds
-from tandem.rollup.assertions import State
+from tandem.primitives.types import ZERO_HASH, Address, Seconds
+from tandem.rollup.assertions import TRACE_DEPTH, Opening, State
 from tandem.state.account import EMPTY_ACCOUNT
 from tandem.state.database import HistoricalState
 from tandem.state.tables import StateTables
@@ -42,11 +43,13 @@ class Preset:
     """Seconds after which anyone can force a message in."""
     bond: int
     """Wei that an assertion carries."""
+    step_bond: int
+    """Wei that a level-1 root carries in a dispute."""
 
 
 PRESETS = {
-    "development": Preset(challenge_window=3_600, force_inclusion_delay=600, bond=ETHER // 10),
-    "production": Preset(challenge_window=7 * 86_400, force_inclusion_delay=86_400, bond=10 * ETHER),
+    "development": Preset(3_600, 600, bond=ETHER // 10, step_bond=ETHER // 100),
+    "production": Preset(7 * 86_400, 86_400, bond=10 * ETHER, step_bond=ETHER),
 }
 DEVELOPMENT_SEQUENCER = 1
 """Account of the development mnemonic that sequences where no --sequencer is given; `python -m sequencer` has it."""
@@ -59,11 +62,6 @@ DEVELOPMENT_SEQUENCER = 1
 @click.option("--fee-recipient", help="L1 address that the L2 fee vault pays (default: the sequencer).")
 @click.option("--chain-id", type=int, default=42069, show_default=True, help="Chain id of the L2.")
 @click.option("--l1-data-gas", type=int, default=16, show_default=True, help="L1 gas charged per transaction byte.")
-@click.option(
-    "--without-disputes",
-    is_flag=True,
-    help="Accept, on a production chain, that a contested assertion can never be decided and freezes withdrawals.",
-)
 @click.option("--out", type=click.Path(path_type=Path), default=Path("devnet/deployment.json"), show_default=True)
 def cli(
     preset: str,
@@ -72,15 +70,9 @@ def cli(
     fee_recipient: str | None,
     chain_id: int,
     l1_data_gas: int,
-    without_disputes: bool,
     out: Path,
 ) -> None:
     """Deploy the L1 contracts of a new chain."""
-    if preset == "production" and not without_disputes:
-        raise click.UsageError(
-            "there is no dispute game to deploy yet: the first rival assertion would freeze withdrawals for good. "
-            "Pass --without-disputes if that is what you want"
-        )
     console = Console(highlight=False)
     network = ape.networks.active_provider.network
     deployer = _deployer(alias, network.is_dev or network.chain_id in (1337, 31337))
@@ -107,28 +99,13 @@ def deploy(
     """Deploy all contracts. They name one another, so their addresses are computed before the first is there."""
     project = ape.project
     nonce = deployer.nonce
-    names = ("Inbox", "Bridge", "TokenBridge", "Rollup", *PROVERS, "Machine")
+    names = ("Inbox", "Bridge", "TokenBridge", "Rollup", *PROVERS, "Machine", "DisputeGame")
     at = {name: _created_by(_address(deployer.address), nonce + index) for index, name in enumerate(names)}
     head = ape.chain.blocks.head
     codes = {name: bytes.fromhex(_runtime(project, name)) for name in PREDEPLOYS}
     genesis = Genesis(Seconds(head.timestamp), genesis_accounts(codes, at["TokenBridge"], fee_recipient))
     state = genesis_state(parameters, genesis)
-    arguments: dict[str, tuple[Any, ...]] = {
-        "Inbox": (_hex(at["Bridge"]), _hex(sequencer), preset.force_inclusion_delay),
-        "Bridge": (_hex(at["Inbox"]), _hex(at["Rollup"])),
-        "TokenBridge": (_hex(at["Bridge"]), _hex(at["Inbox"])),
-        "Rollup": (
-            _hex(at["Inbox"]),
-            _hex(bytes(20)),
-            preset.bond,
-            preset.challenge_window,
-            (state.block_hash, state.state_root, state.withdrawal_root, state.batches, state.messages),
-        ),
-        "Messages": (_hex(at["Inbox"]),),
-        "Batches": (_hex(at["Inbox"]),),
-        "Blocks": (astuple(parameters),),
-        "Machine": ([_hex(at[name]) for name in PROVERS],),
-    }
+    arguments = _arguments(at, preset, parameters, sequencer, state)
     contracts = {}
     for name in names:
         contracts[name] = deployer.deploy(getattr(project, name), *arguments.get(name, ()))
@@ -141,11 +118,43 @@ def deploy(
         bridge=at["Bridge"],
         token_bridge=at["TokenBridge"],
         machine=at["Machine"],
+        dispute_game=at["DisputeGame"],
         start_block=head.number + 1,
         force_inclusion_delay=Seconds(preset.force_inclusion_delay),
         challenge_window=Seconds(preset.challenge_window),
     )
-    return Deployment(parameters, genesis, l1), contracts
+    deployment = Deployment(parameters, genesis, l1)
+    check(deployment, preset, sequencer, state, contracts)
+    return deployment, contracts
+
+
+def _arguments(
+    at: dict[str, Address], preset: Preset, parameters: ChainParameters, sequencer: Address, state: State
+) -> dict[str, tuple[Any, ...]]:
+    """What the constructors that take anything take. `at`: where each contract will be."""
+    return {
+        "Inbox": (_hex(at["Bridge"]), _hex(sequencer), preset.force_inclusion_delay),
+        "Bridge": (_hex(at["Inbox"]), _hex(at["Rollup"])),
+        "TokenBridge": (_hex(at["Bridge"]), _hex(at["Inbox"])),
+        "Rollup": (
+            _hex(at["Inbox"]),
+            _hex(at["DisputeGame"]),
+            preset.bond,
+            (state.block_hash, state.state_root, state.withdrawal_root, state.batches, state.messages),
+        ),
+        "Messages": (_hex(at["Inbox"]),),
+        "Batches": (_hex(at["Inbox"]),),
+        "Blocks": (astuple(parameters),),
+        "Machine": ([_hex(at[name]) for name in PROVERS],),
+        "DisputeGame": (
+            _hex(at["Rollup"]),
+            _hex(at["Machine"]),
+            TRACE_DEPTH,
+            STEP_DEPTH,
+            preset.challenge_window,
+            preset.step_bond,
+        ),
+    }
 
 
 def genesis_state(parameters: ChainParameters, genesis: Genesis) -> State:
@@ -154,6 +163,41 @@ def genesis_state(parameters: ChainParameters, genesis: Genesis) -> State:
     header = genesis_header(parameters, genesis, tables)
     passer = HistoricalState(tables, header.state_root).account(PREDEPLOYS["MessagePasser"]) or EMPTY_ACCOUNT
     return State(header.hash, header.state_root, passer.storage_root, 0, 0)
+
+
+def check(deployment: Deployment, preset: Preset, sequencer: Address, state: State, contracts: dict[str, Any]) -> None:
+    """The contracts say of themselves what the deployment file will say of them: nothing here can be changed later."""
+    l1 = deployment.l1
+    inbox, rollup, game = contracts["Inbox"], contracts["Rollup"], contracts["DisputeGame"]
+    wired: dict[str, tuple[Any, Any]] = {
+        "the inbox's bridge": (inbox.bridge(), _hex(l1.bridge)),
+        "the inbox's sequencer": (inbox.sequencer(), _hex(sequencer)),
+        "the force-inclusion delay": (inbox.forceInclusionDelay(), l1.force_inclusion_delay),
+        "the bridge's inbox": (contracts["Bridge"].inbox(), _hex(l1.inbox)),
+        "the bridge's rollup": (contracts["Bridge"].rollup(), _hex(l1.rollup)),
+        "the token bridge's bridge": (contracts["TokenBridge"].bridge(), _hex(l1.bridge)),
+        "the token bridge's inbox": (contracts["TokenBridge"].inbox(), _hex(l1.inbox)),
+        "the rollup's inbox": (rollup.inbox(), _hex(l1.inbox)),
+        "the rollup's dispute game": (rollup.disputeGame(), _hex(l1.dispute_game)),
+        "the bond": (rollup.bond(), preset.bond),
+        "the genesis assertion": (bytes(rollup.genesis()), Opening(ZERO_HASH, state, ZERO_HASH, ZERO_HASH).id()),
+        "the messages prover's inbox": (contracts["Messages"].inbox(), _hex(l1.inbox)),
+        "the batches prover's inbox": (contracts["Batches"].inbox(), _hex(l1.inbox)),
+        "the genesis block's parent hash": (
+            bytes(contracts["Blocks"].configHash()),
+            genesis_header(deployment.parameters, deployment.genesis, StateTables()).parent_hash,
+        ),
+        "the game's rollup": (game.rollup(), _hex(l1.rollup)),
+        "the game's verifier": (game.verifier(), _hex(l1.machine)),
+        "the game's heights": ((game.traceHeight(), game.stepHeight()), (TRACE_DEPTH, STEP_DEPTH)),
+        "the challenge window": (game.challengeWindow(), l1.challenge_window),
+        "the bond of a level-1 root": (game.stepBond(), preset.step_bond),
+    }
+    for number, name in enumerate(PROVERS):
+        wired[f"prover {number}"] = (contracts["Machine"].prover(number), contracts[name].address)
+    for what, (found, expected) in wired.items():
+        if found != expected:
+            raise click.ClickException(f"{what} is {found!r} where {expected!r} belongs: do not use these contracts")
 
 
 def _deployer(alias: str | None, is_development: bool) -> Any:
@@ -199,7 +243,8 @@ def _show(
     table.add_row("L2 chain id", str(parameters.chain_id))
     table.add_row("challenge window", f"{preset.challenge_window:,} s")
     table.add_row("force-inclusion delay", f"{preset.force_inclusion_delay:,} s")
-    table.add_row("assertion bond", f"{preset.bond / ETHER} ETH")
+    table.add_row("assertion bond", f"{preset.bond / ETHER:g} ETH")
+    table.add_row("step bond", f"{preset.step_bond / ETHER:g} ETH")
     table.add_row("L2 block gas limit", f"{parameters.gas_limit:,}")
     table.add_row("L2 base fee floor", f"{parameters.min_base_fee:,} wei")
     table.add_row("L1 gas charged per byte", str(parameters.data_gas_per_byte))

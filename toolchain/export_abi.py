@@ -20,6 +20,7 @@ NAMES = (
     "Bridge",
     "TokenBridge",
     "Machine",
+    "DisputeGame",
     "MessagePasser",
     "TokenFactory",
     "L1Info",

@@ -70,6 +70,11 @@ contract Blocks is IStepVerifier {
         });
     }
 
+    /// @notice Hash of the chain's parameters: the genesis block's parent hash.
+    function configHash() external view returns (bytes32) {
+        return keccak256(abi.encode(parameters()));
+    }
+
     // -- BLOCK_BEGIN
 
     function _begin(TapeReader memory t, Machine memory machine) private view {

@@ -89,12 +89,14 @@ class L1Contracts:
     token_bridge: Address
     machine: Address
     """Judges single steps of the chain (machine.md)."""
+    dispute_game: Address
+    """Decides between rival assertions (disputes.md)."""
     start_block: int
     """L1 block from which on the inbox has events."""
     force_inclusion_delay: Seconds
     """The inbox's: how long a message may be left out."""
     challenge_window: Seconds
-    """The rollup's: how long an assertion must stand."""
+    """The dispute game's: how long an assertion must stand unrivalled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,6 +176,7 @@ def _deployment(content: dict[str, Any]) -> Deployment:
             bridge=Address(_bytes(l1["bridge"])),
             token_bridge=Address(_bytes(l1["token_bridge"])),
             machine=Address(_bytes(l1["machine"])),
+            dispute_game=Address(_bytes(l1["dispute_game"])),
             start_block=l1["start_block"],
             force_inclusion_delay=Seconds(l1["force_inclusion_delay"]),
             challenge_window=Seconds(l1["challenge_window"]),

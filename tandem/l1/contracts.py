@@ -18,7 +18,7 @@ from tandem.machine.modes import Prover
 from tandem.primitives.hashing import keccak
 
 ABI_FOLDER = Path(__file__).parent / "abi"
-CONTRACTS = ("Inbox", "Rollup", "Bridge", "TokenBridge", "Machine")
+CONTRACTS = ("Inbox", "Rollup", "Bridge", "TokenBridge", "Machine", "DisputeGame")
 PROVERS = tuple("".join(part.capitalize() for part in prover.name.split("_")) for prover in Prover)
 """The contracts behind Machine, by their number. They are called through it alone; its ABI has their errors."""
 RETRY = 2.0
@@ -74,6 +74,7 @@ class L1:
         self.bridge = self._contract("Bridge", contracts.bridge)
         self.token_bridge = self._contract("TokenBridge", contracts.token_bridge)
         self.machine = self._contract("Machine", contracts.machine)
+        self.game = self._contract("DisputeGame", contracts.dispute_game)
 
     def check_chain(self, stopping: Event) -> None:
         """ConfigError where the connection is to another L1 than the one the chain was deployed on. Waits for L1."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import ape
@@ -69,11 +68,6 @@ def test_the_machine_knows_its_provers(deployed: Deployed) -> None:
     machine = deployed.contracts["Machine"]
     assert [machine.prover(number) for number in Prover] == [deployed.contracts[name].address for name in PROVERS]
     assert bytes.fromhex(machine.address[2:]) == deployed.deployment.l1.machine
-
-
-def test_a_deployment_file_has_the_machine(deployed: Deployed, tmp_path: Path) -> None:
-    deployed.deployment.save(tmp_path / "deployment.json")
-    assert Deployment.load(tmp_path / "deployment.json") == deployed.deployment
 
 
 def test_it_judges_a_chain(deployed: Deployed) -> None:

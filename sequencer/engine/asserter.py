@@ -3,12 +3,12 @@
 import time
 from threading import Event
 
-from sequencer.engine.role import Role
 from tandem.l1.contracts import L1
 from tandem.l1.encoding import claim_arguments
 from tandem.l1.sender import L1Sender
 from tandem.node.assertion_chain import right_path
 from tandem.node.claims import genesis_opening, make_claim
+from tandem.node.role import Role
 from tandem.rollup.assertions import Claim, Opening
 from tandem.store import ChainStore
 

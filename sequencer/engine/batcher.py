@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from threading import Event
 
-from sequencer.engine.role import Role
 from tandem.batch.packed import pack
 from tandem.batch.payload import BLOCK_ITEMS, MAX_BATCH_BYTES, MAX_DECODED_BYTES, MAX_ITEMS, PackedBlock, encode_batch
 from tandem.inbox.queues import MAX_MESSAGES_PER_BATCH
 from tandem.l1.contracts import L1
 from tandem.l1.sender import L1Sender
+from tandem.node.role import Role
 from tandem.store import BlockRecord, ChainStore, ReadSession
 from tandem.store.session import L1_CURSOR, L1_CURSOR_HASH, L1_TIME
 from tandem.transactions.transaction import SignedTransaction

@@ -15,7 +15,6 @@ from sequencer.engine.clock import ChainClock
 from sequencer.engine.development import DevelopmentMethods
 from sequencer.engine.engine import Engine
 from sequencer.engine.journal import Journal
-from sequencer.engine.role import Role
 from sequencer.mempool import Mempool, PoolLimits
 from tandem.chain.spec import Deployment
 from tandem.errors import ConfigError
@@ -25,6 +24,7 @@ from tandem.l1.sender import L1Sender
 from tandem.l1.signer import load_signer
 from tandem.node.follower import Follower, open_genesis
 from tandem.node.inbox_sync import InboxSync
+from tandem.node.role import Role
 from tandem.primitives.types import Address
 from tandem.store import ChainStore
 

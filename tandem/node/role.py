@@ -1,4 +1,4 @@
-"""What the roles beside the engine's thread share: a thread whose failures are not silent."""
+"""What the roles of a daemon share: a thread whose failures are not silent."""
 
 from abc import ABC, abstractmethod
 from threading import Event, Thread

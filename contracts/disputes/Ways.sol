@@ -32,7 +32,8 @@ library Ways {
         way.idsBeside = new EdgeId[](length);
         bytes32 prefix = top.prefix;
         _put(top, prefix, top.height, top.index, top.root, way.places, way.ids, length);
-        for (uint256 k = length; k-- > 0;) {
+        for (uint256 k = length; k > 0;) {
+            --k;
             uint256 index = path.index >> k;
             uint256 height = top.height - length + k;
             bytes32 sibling = path.siblings[k];

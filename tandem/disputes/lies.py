@@ -66,11 +66,12 @@ class Lie:
 
     cheat: Cheat
     skip_places: int = 0
-    """Steps of level 0 that could be lied about, and are not: other roots, all of them distinct."""
+    """Steps of level 0 that could be lied about, and are not. Any two numbers lead to two roots."""
     skip_steps: int = 0
-    """Steps of level 1, within the one step of level 0, that could be lied about and are not."""
+    """Steps of level 1, within a step of level 0, that could be lied about, and are not. Level 0 may be the same."""
     salt: int = 0
-    """By how much more than needed balance, storage, opcode and gas are off; log and bad-batch: which other one."""
+    """By how much more BALANCE, STORAGE, OPCODE and GAS are off; which other one LOG and BAD_BATCH have. Nothing to the
+    others."""
     beneficiary: Address | None = None
     """BALANCE: who gets the wei."""
     amount: Wei = FORGED_BALANCE

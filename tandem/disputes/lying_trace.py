@@ -92,14 +92,19 @@ def _candidates(chain: Chain, start: Boundary, lie: Lie) -> tuple[list[int], Has
 
 
 class LyingTrace(AssertionTrace):
-    """Level 0 of an assertion with one lie. NothingToLieAbout where there is no place for it."""
+    """Level 0 of an assertion with one lie.
+
+    Its end is another than the honest one's, unless what follows mends it: a slot may be stored to again.
+    """
 
     def __init__(self, chain: Chain, start: Boundary, lie: Lie) -> None:
-        """Blocks that follow from the lie stay out of `chain`'s ancestry; their states are among its preimages."""
+        """Runs to where the lie leads. NothingToLieAbout where there is no place for it."""
         self.lie = lie
         place = find_place(chain, start, lie)
         self.lie_leaf, self.lie_step = place.leaf, place.step
-        super().__init__(replace(chain, ancestry=Ancestry(chain.ancestry.block_hash)), start)
+        self.chain = replace(chain, ancestry=Ancestry(chain.ancestry.block_hash))
+        """With the blocks that follow from the lie, which `chain` never hears of. Preimages are shared."""
+        super().__init__(self.chain, start)
 
     def _step_of(self, leaf: int) -> Step:
         return lying_step(self.lie, self.lie_step) if leaf == self.lie_leaf else take_step

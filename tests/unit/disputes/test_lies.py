@@ -158,7 +158,7 @@ class TestEachLie:
         assert len(roots) == len(leaves) >= 2
 
     def test_it_has_a_description(self, cheat: Cheat) -> None:
-        assert cheat == cheat.value and "\n" not in cheat.description
+        assert Cheat(cheat.value) is cheat and "\n" not in cheat.description
         assert 20 < len(cheat.description) < 80
 
 
@@ -277,6 +277,18 @@ def test_a_lie_about_a_later_assertion(world: Eventful, honest: AssertionTrace) 
     lying = LyingTrace(chain, later, lie_about(Cheat.BALANCE))
     assert lying.end.cursor == honest.end.cursor
     assert refuted(world, lying.steps(lying.lie_leaf)) == [lying.lie_step]
+
+
+@pytest.mark.parametrize("cheat", [Cheat.BALANCE, Cheat.BAD_BATCH])
+def test_an_assertion_on_a_false_one(world: Eventful, cheat: Cheat) -> None:
+    """A liar goes on from its own blocks, honestly: their hashes are in those that follow."""
+    chain, start = world.begin()
+    lying = LyingTrace(chain, replace(start, cursor=replace(start.cursor, target=1)), lie_about(cheat))
+    assert isinstance(lying.end.block, Header)
+    later = AssertionTrace(lying.chain, first_boundary(lying.end.block, 1, world.batches))
+    whole = LyingTrace(chain, start, lie_about(cheat))
+    assert later.end == whole.end
+    assert refuted(world, later.steps(2)) == []
 
 
 def test_there_may_be_nothing_to_lie_about(world: Eventful) -> None:

@@ -208,13 +208,23 @@ class L1Sender:
             if receipt is not None and receipt["status"] == 1:
                 return receipt
             if receipt is not None:
-                return L1Rejected(f"{flight.name} reverted in L1 transaction {digest.hex()}")
+                reason = self._reason(flight, receipt["blockNumber"])
+                return L1Rejected(f"{flight.name} reverted in L1 transaction {digest.to_0x_hex()}: {reason}")
         now = time.monotonic()
         if flight.taken_since is None:
             flight.taken_since = now
         if flight.digests and now - flight.taken_since < RECEIPT_GRACE:
             return None
         return NonceTaken(f"nonce {flight.nonce} of {self.address} is taken")
+
+    def _reason(self, flight: _Flight, block: int) -> str:
+        """Why a transaction would revert behind the block in which it did."""
+        call: Any = {key: flight.transaction[key] for key in ("from", "to", "data", "value")}
+        try:
+            self._web3.eth.call(call, block)
+        except (ContractLogicError, ContractCustomError) as error:
+            return explain(error)
+        return "it would not now"
 
     def _bump(self, flights: list[_Flight]) -> None:
         """Replace all at higher fees. A node that has lost one gets it again this way."""

@@ -1,0 +1,28 @@
+"""What the dispute game's contract keeps of costs and truth, asked when it is needed."""
+
+from tandem.l1.contracts import L1
+from tandem.primitives.types import Hash
+
+
+class L1Ledger:
+    """disputes.settlement.Ledger by the contract's views. Holds answers: make one for each look."""
+
+    def __init__(self, l1: L1) -> None:
+        self._functions = l1.game.functions
+        self._records: dict[Hash, tuple[int, bool]] = {}
+
+    def unpaid(self, edge_id: Hash) -> bool:
+        """Whether the cost of a move is still kept with this edge."""
+        cost, _ = self._record(edge_id)
+        return cost != 0 or self._functions.getProof(edge_id).call()[1] != 0
+
+    def is_true(self, leaf_id: Hash) -> bool:
+        """Whether a confirmed assertion was shown to hold this leaf."""
+        return self._record(leaf_id)[1]
+
+    def _record(self, edge_id: Hash) -> tuple[int, bool]:
+        known = self._records.get(edge_id)
+        if known is None:
+            _, _, cost, _, is_true = self._functions.getRecord(edge_id).call()
+            known = self._records[edge_id] = (cost, is_true)
+        return known

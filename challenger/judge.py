@@ -5,7 +5,8 @@ from enum import StrEnum
 
 from tandem.errors import TandemError
 from tandem.l1.contracts import L1
-from tandem.node.claims import genesis_opening, right_child
+from tandem.node.claims import genesis_opening, inbox_acc, state_after
+from tandem.node.commitments import Commitments
 from tandem.primitives.types import Hash
 from tandem.rollup.assertions import Opening, State
 from tandem.store import ReadSession
@@ -46,8 +47,9 @@ class Alarm:
 class Judge:
     """All assertions since genesis, judged. Rebuilt from L1's events, so it survives restarts and re-orgs."""
 
-    def __init__(self, l1: L1) -> None:
+    def __init__(self, l1: L1, commitments: Commitments) -> None:
         self._l1 = l1
+        self._commitments = commitments
         self.assertions: dict[Hash, Judged] = {}
         self._cursor = l1.addresses.start_block - 1
         self._cursor_hash: bytes | None = None
@@ -104,10 +106,16 @@ class Judge:
             return parent.verdict
         if opening.state.batches > session.batch_count():
             return Verdict.OPEN
-        if session.batch(opening.state.batches - 1).queued.accumulator != opening.inbox_acc:
+        if inbox_acc(session, opening.state.batches) != opening.inbox_acc:
             return Verdict.OPEN  # L1 is re-organising: it speaks of other batches than the store holds
-        right = right_child(session, parent.id, parent.opening.state.batches, opening.state.batches)
-        return Verdict.RIGHT if right == opening else Verdict.WRONG
+        return Verdict.RIGHT if self._is_right(session, opening, parent.opening.state.batches) else Verdict.WRONG
+
+    def _is_right(self, session: ReadSession, opening: Opening, parent_batches: int) -> bool:
+        """Of an assertion on a right parent. A trace is made only where nothing else is wrong."""
+        if opening.state != state_after(session, opening.state.batches):
+            return False
+        trace = self._commitments.get(session, parent_batches, opening.state.batches)
+        return opening.trace_root == trace.root
 
 
 def _with(judged: Judged, verdict: Verdict, is_confirmed: bool) -> Judged:

@@ -11,6 +11,7 @@ from tandem.chain.spec import Deployment
 from tandem.errors import TandemError
 from tandem.l1.contracts import L1
 from tandem.l1.inbox_reader import InboxReader
+from tandem.node.commitments import Commitments
 from tandem.node.follower import Follower, InboxMismatch, rewind
 from tandem.node.inbox_sync import L1_ERRORS
 from tandem.store import ChainStore
@@ -45,7 +46,7 @@ class Watcher:
         self._l1 = l1
         self._reader = InboxReader(l1, confirmations)
         self._follower = Follower(deployment, keep_unsafe=False)
-        self._judge = Judge(l1)
+        self._judge = Judge(l1, Commitments(store, deployment.parameters))
         self._lock = Lock()
         self._snapshot = Snapshot()
         self._log = structlog.get_logger("challenger")

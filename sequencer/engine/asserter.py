@@ -7,7 +7,8 @@ from tandem.l1.contracts import L1
 from tandem.l1.encoding import claim_arguments
 from tandem.l1.sender import L1Sender
 from tandem.node.assertion_chain import right_path
-from tandem.node.claims import genesis_opening, make_claim
+from tandem.node.claims import genesis_opening
+from tandem.node.commitments import Commitments
 from tandem.node.role import Role
 from tandem.rollup.assertions import Claim, Opening
 from tandem.store import ChainStore
@@ -20,11 +21,19 @@ class Asserter(Role):
     """The asserting role. Keeps nothing: each round walks the right assertions from the last confirmed one."""
 
     def __init__(
-        self, store: ChainStore, l1: L1, sender: L1Sender, interval: float, spacing: float, stopping: Event
+        self,
+        store: ChainStore,
+        commitments: Commitments,
+        l1: L1,
+        sender: L1Sender,
+        interval: float,
+        spacing: float,
+        stopping: Event,
     ) -> None:
         """`interval`: seconds between two looks at L1. `spacing`: least seconds between two assertions."""
         super().__init__("asserter", interval, stopping)
         self._store = store
+        self._commitments = commitments
         self._l1 = l1
         self._sender = sender
         self._spacing = spacing
@@ -37,8 +46,7 @@ class Asserter(Role):
         with self._store.read() as session:
             if self._start is None or not rollup.isConfirmed(self._start.id()).call():
                 self._start = genesis_opening(session)
-            position, self._start = right_path(self._l1, session, self._start, self._sender.address)
-            claim = make_claim(session, position.next) if position.next else None
+            position, self._start = right_path(self._l1, session, self._commitments, self._start, self._sender.address)
         for assertion in position.unclaimed:
             self._sender.send(rollup.claimBond(assertion))
             self._log.info("bond claimed back", id=assertion.hex())
@@ -47,8 +55,8 @@ class Asserter(Role):
                 break
             self._sender.send(rollup.confirmAssertion(assertion))
             self._log.info("assertion confirmed", id=assertion.hex())
-        if claim is not None and time.monotonic() - self._last_made >= self._spacing:
-            self._assert(claim)
+        if position.next is not None and time.monotonic() - self._last_made >= self._spacing:
+            self._assert(position.next)
 
     def _assert(self, claim: Claim) -> None:
         rollup = self._l1.rollup.functions

@@ -22,6 +22,7 @@ from tandem.l1.contracts import L1, checksum, connect
 from tandem.l1.inbox_reader import InboxReader
 from tandem.l1.sender import L1Sender
 from tandem.l1.signer import load_signer
+from tandem.node.commitments import Commitments
 from tandem.node.follower import Follower, open_genesis
 from tandem.node.inbox_sync import InboxSync
 from tandem.node.role import Role
@@ -75,7 +76,8 @@ def _roles(
         account = load_signer("ASSERTER", deployment, ASSERTER_ACCOUNT)
         sender = L1Sender(l1.web3, account, stopping)
         interval, spacing = settings.asserter.interval_ms / 1000, settings.asserter.spacing_ms / 1000
-        roles.append(Asserter(store, l1, sender, interval, spacing, stopping))
+        commitments = Commitments(store, deployment.parameters)
+        roles.append(Asserter(store, commitments, l1, sender, interval, spacing, stopping))
     try:
         yield roles
     finally:

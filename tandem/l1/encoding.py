@@ -23,6 +23,7 @@ def claim_arguments(claim: Claim) -> tuple[object, ...]:
         [words[at : at + 32] for at in range(0, len(words), 32)],
         record,
         proof_arguments(claim.proof),
+        list(claim.end_proof),
     )
 
 

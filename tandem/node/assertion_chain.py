@@ -4,9 +4,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 
 from tandem.l1.contracts import L1
-from tandem.node.claims import right_child
+from tandem.node.claims import make_claim, right_child
+from tandem.node.commitments import Commitments
 from tandem.primitives.types import Hash
-from tandem.rollup.assertions import Opening
+from tandem.rollup.assertions import Claim, Opening
 from tandem.store import ReadSession
 
 
@@ -27,11 +28,13 @@ class Position:
     """Right, on L1, not confirmed."""
     unclaimed: tuple[Hash, ...]
     """Right, confirmed, and their asserter (the one asked about) has not claimed the bond back."""
-    next: Opening | None
+    next: Claim | None
     """Right, not on L1, and every batch that it consumes is known; None while there is nothing to assert."""
 
 
-def right_path(l1: L1, session: ReadSession, start: Opening, asserter: str) -> tuple[Position, Opening]:
+def right_path(
+    l1: L1, session: ReadSession, commitments: Commitments, start: Opening, asserter: str
+) -> tuple[Position, Opening]:
     """Walk the right assertions from `start` (right itself) on.
 
     Also returns where the next walk may start: the last confirmed one before which `asserter` has nothing to claim.
@@ -44,10 +47,11 @@ def right_path(l1: L1, session: ReadSession, start: Opening, asserter: str) -> t
         required = rollup.requiredBatches(current.id()).call()
         if required > session.batch_count():
             return Position(tuple(pending), tuple(unclaimed), None), restart
-        child = right_child(session, current.id(), current.state.batches, required)
+        child = right_child(session, commitments, current.id(), current.state.batches, required)
         _, owner, _, status, is_claimed, *_ = rollup.getAssertion(child.id()).call()
         if status == Status.NONE:
-            return Position(tuple(pending), tuple(unclaimed), child), restart
+            claim = make_claim(session, commitments, child, current.state.batches)
+            return Position(tuple(pending), tuple(unclaimed), claim), restart
         if status != Status.CONFIRMED:
             pending.append(child.id())
         elif owner == asserter and not is_claimed:

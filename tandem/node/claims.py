@@ -1,8 +1,10 @@
 """The assertions that a store's own chain makes right."""
 
 from tandem.chain.spec import MESSAGE_PASSER
+from tandem.node.commitments import Commitments
+from tandem.node.machine_chain import last_block
 from tandem.primitives.types import ZERO_HASH, Hash
-from tandem.rollup.assertions import Claim, Opening, State, trace_root
+from tandem.rollup.assertions import Claim, Opening, State
 from tandem.state import proof
 from tandem.state.database import HistoricalState, address_key
 from tandem.store import ReadSession
@@ -21,26 +23,24 @@ def genesis_opening(session: ReadSession) -> Opening:
     return Opening(ZERO_HASH, state_after(session, 0), ZERO_HASH, ZERO_HASH)
 
 
-def right_child(session: ReadSession, parent_id: Hash, parent_batches: int, batches: int) -> Opening:
+def inbox_acc(session: ReadSession, batches: int) -> Hash:
+    """L1's accumulator after the first `batches` batches, at least one."""
+    return session.batch(batches - 1).queued.accumulator
+
+
+def right_child(
+    session: ReadSession, commitments: Commitments, parent_id: Hash, parent_batches: int, batches: int
+) -> Opening:
     """The one right assertion on a parent after `parent_batches` that consumes up to `batches`."""
-    first = last_block(session, parent_batches) + 1
-    last = last_block(session, batches)
-    leaves = [session.block_hash(number) for number in range(first, last + 1)]
-    trace = trace_root(leaves or [session.block_hash(last)])
-    return Opening(parent_id, state_after(session, batches), trace, session.batch(batches - 1).queued.accumulator)
+    trace_root = commitments.get(session, parent_batches, batches).root
+    return Opening(parent_id, state_after(session, batches), trace_root, inbox_acc(session, batches))
 
 
-def make_claim(session: ReadSession, opening: Opening) -> Claim:
-    """An assertion of a state of this store, with its header and the message passer's proof."""
-    number = session.number_of(opening.state.block_hash)
-    assert number is not None, "a claim is made of a state that the store holds"
-    header = session.header(number)
+def make_claim(session: ReadSession, commitments: Commitments, opening: Opening, parent_batches: int) -> Claim:
+    """A right assertion on a parent after `parent_batches`, with all that L1 asks to be shown of it."""
+    header = session.header(last_block(session, opening.state.batches))
     account = HistoricalState(session.state_tables, header.state_root).account(MESSAGE_PASSER)
     assert account is not None, "the message passer is in the genesis state"
     shown = proof.prove(session.state_tables.preimages, header.state_root, address_key(MESSAGE_PASSER))
-    return Claim(opening, header, account, shown)
-
-
-def last_block(session: ReadSession, batches: int) -> int:
-    """Number of the last block of the first `batches` batches."""
-    return session.batch(batches - 1).last_block if batches else 0
+    end_proof = commitments.get(session, parent_batches, opening.state.batches).end_proof
+    return Claim(opening, header, account, shown, end_proof)

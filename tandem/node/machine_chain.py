@@ -3,8 +3,9 @@
 from tandem.chain.spec import ChainParameters
 from tandem.inbox.queues import QueuedBatch, QueuedMessage
 from tandem.machine.chain import Ancestry, Chain, Overlay
+from tandem.machine.modes import Mode
+from tandem.machine.structures import Cursor
 from tandem.machine.trace import AssertionTrace, Boundary, first_boundary
-from tandem.node.claims import last_block
 from tandem.store import ReadSession
 
 
@@ -36,6 +37,17 @@ def boundary_after(session: ReadSession, batches: int, target: int) -> Boundary:
     return first_boundary(session.header(last_block(session, batches)), batches, target)
 
 
+def boundary_behind(session: ReadSession, batches: int) -> Boundary:
+    """Where an assertion up to `batches` batches ends."""
+    header = session.header(last_block(session, batches))
+    return Boundary(Mode.HALTED, header, Cursor(batches, batches, header.messages_consumed))
+
+
 def assertion_trace(session: ReadSession, parameters: ChainParameters, batches: int, target: int) -> AssertionTrace:
     """Level 0 of that assertion."""
     return AssertionTrace(machine_chain(session, parameters), boundary_after(session, batches, target))
+
+
+def last_block(session: ReadSession, batches: int) -> int:
+    """Number of the last block of the first `batches` batches."""
+    return session.batch(batches - 1).last_block if batches else 0

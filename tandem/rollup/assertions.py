@@ -1,6 +1,5 @@
 """Assertions as contracts/rollup/Rollup.sol hashes them (protocol.md, section 7)."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tandem.chain.header import Header
@@ -47,6 +46,15 @@ class Opening:
 
 
 @dataclass(frozen=True, slots=True)
+class Commitment:
+    """What an assertion says of its trace, and what L1 asks to be shown of it."""
+
+    root: Hash
+    end_proof: tuple[Hash, ...]
+    """Siblings of the last leaf, lowest first."""
+
+
+@dataclass(frozen=True, slots=True)
 class Claim:
     """An assertion with what L1 checks when it is made."""
 
@@ -54,8 +62,9 @@ class Claim:
     header: Header
     message_passer: Account
     proof: Proof
+    end_proof: tuple[Hash, ...]
 
 
-def trace_root(leaves: Sequence[bytes]) -> Hash:
-    """Root of the perfect binary tree of depth 20 over the level-0 states, the last one repeated to fill it."""
-    return TraceTree(b"".join(leaves), TRACE_DEPTH).root
+def commitment(trace: TraceTree) -> Commitment:
+    """To that trace."""
+    return Commitment(trace.root, trace.proof((1 << trace.depth) - 1))

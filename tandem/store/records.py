@@ -9,6 +9,7 @@ from tandem.chain.header import Header
 from tandem.evm.receipt import Log, Receipt
 from tandem.inbox.queues import BatchEntry, DataLocation, L1Context, Message, QueuedBatch, QueuedMessage
 from tandem.primitives.types import Address, Gas, Hash, Seconds, Wei
+from tandem.rollup.assertions import Commitment
 from tandem.transactions.codec import decode_stored
 from tandem.transactions.transaction import Transaction
 
@@ -148,6 +149,17 @@ def decode_batch(data: bytes) -> BatchRecord:
     location, data_hash, consumed, context = fields
     entry = BatchEntry(DataLocation(location), Hash(data_hash), consumed, _read_context(context))
     return BatchRecord(QueuedBatch(index, entry, payload, Hash(accumulator)), L1Place(*place), last_block)
+
+
+def encode_commitment(commitment: Commitment) -> bytes:
+    """A commitment to a trace."""
+    return _pack((commitment.root, commitment.end_proof))
+
+
+def decode_commitment(data: bytes) -> Commitment:
+    """The inverse of `encode_commitment`."""
+    root, end_proof = msgpack.unpackb(data)
+    return Commitment(Hash(root), tuple(map(Hash, end_proof)))
 
 
 def _context(context: L1Context) -> tuple[int, bytes, int, bytes]:

@@ -9,6 +9,7 @@ Tables (numbers are 8 bytes, big-endian):
     receipts     block number -> receipts
     locations    transaction hash -> block number ‖ index
     messages     message index -> message           batches   batch index -> batch
+    commitments  what determines an assertion's trace -> commitment to it (content-addressed, never deleted)
     marks        name -> value: heads and cursors
 """
 
@@ -20,6 +21,7 @@ from tandem.chain.header import Header
 from tandem.errors import StateMissing
 from tandem.evm.receipt import Receipt
 from tandem.primitives.types import Hash, Wei
+from tandem.rollup.assertions import Commitment
 from tandem.state.database import HistoricalState, StateDatabase
 from tandem.state.tables import StateTables
 from tandem.store import records
@@ -37,6 +39,7 @@ TABLES = (
     "locations",
     "messages",
     "batches",
+    "commitments",
     "marks",
 )
 L1_CURSOR = b"l1-cursor"
@@ -193,6 +196,11 @@ class ReadSession:
                 low = middle + 1
         return self.batch(low) if low < self.batch_count() else None
 
+    def commitment(self, key: Hash) -> Commitment | None:
+        """The commitment stored under that key, or None."""
+        data = self._table["commitments"].get(key)
+        return None if data is None else records.decode_commitment(data)
+
     def mark(self, name: bytes) -> int:
         """A named number, 0 where it was never set."""
         data = self._table["marks"].get(name)
@@ -254,6 +262,10 @@ class WriteSession(ReadSession):
             self._table["messages"].delete(_key(index))
         for index in range(batches, self.batch_count()):
             self._table["batches"].delete(_key(index))
+
+    def put_commitment(self, key: Hash, commitment: Commitment) -> None:
+        """Under a key that says all that it depends on."""
+        self._table["commitments"].put(key, records.encode_commitment(commitment))
 
     def set_mark(self, name: bytes, value: int) -> None:
         """Set a named number."""

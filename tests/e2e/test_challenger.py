@@ -9,12 +9,21 @@ import pytest
 
 from localnet import LocalNet
 from story.stage import ETHER
-from tandem.chain.spec import Deployment
+from tandem.chain.header import Header
+from tandem.chain.spec import ChainParameters, Deployment
 from tandem.l1.contracts import L1, connect
 from tandem.l1.encoding import claim_arguments
+from tandem.machine.chain import Ancestry, Chain, NoInbox
+from tandem.machine.modes import Mode
+from tandem.machine.structures import Cursor
+from tandem.machine.trace import Boundary
 from tandem.node.claims import genesis_opening, make_claim, right_child
+from tandem.node.commitments import Commitments
 from tandem.node.replica import catch_up
-from tandem.primitives.types import Gas
+from tandem.primitives.types import Gas, Hash
+from tandem.rollup.assertions import TRACE_DEPTH, Claim, commitment
+from tandem.rollup.trace_tree import TraceTree
+from tandem.state.tables import MemoryTable
 from tandem.store import ChainStore
 from tests.support.network import USERS, Harness
 
@@ -43,24 +52,52 @@ def test_a_replica_from_scratch_has_every_block_hash(net: LocalNet, tmp_path: Pa
     harness.assert_challenger_agrees()
 
 
-def test_a_wrong_assertion_raises_an_alarm(net: LocalNet, tmp_path: Path) -> None:
+def right_claim(net: LocalNet, l1: L1, folder: Path) -> Claim:
+    """The right child of genesis."""
+    with derive(net.deployment, l1, folder) as store, store.read() as session:
+        commitments = Commitments(store, net.deployment.parameters)
+        genesis = genesis_opening(session)
+        batches = l1.rollup.functions.requiredBatches(genesis.id()).call()
+        child = right_child(session, commitments, genesis.id(), 0, batches)
+        return make_claim(session, commitments, child, 0)
+
+
+def with_trace(claim: Claim, *leaves: bytes) -> Claim:
+    """The same state, by another trace."""
+    shown = commitment(TraceTree(b"".join(leaves), TRACE_DEPTH))
+    return replace(claim, opening=replace(claim.opening, trace_root=shown.root), end_proof=shown.end_proof)
+
+
+def end_of(header: Header, batches: int) -> Hash:
+    """The level-0 state that an assertion on this block and so many batches ends with."""
+    cursor = Cursor(batches, batches, header.messages_consumed)
+    nothing = Chain(MemoryTable(), ChainParameters(1), NoInbox(), Ancestry())
+    return Boundary(Mode.HALTED, header, cursor).machine(nothing).hash()
+
+
+def test_wrong_assertions_raise_an_alarm(net: LocalNet, tmp_path: Path) -> None:
     harness = Harness(net)
     harness.deposit(USERS[0], ETHER)
     harness.all_on_l1()
-    rollup = harness.contracts.rollup.functions
-    with derive(net.deployment, harness.contracts, tmp_path / "attacker") as store, store.read() as session:
-        genesis = genesis_opening(session)
-        batches = rollup.requiredBatches(genesis.id()).call()
-        right = make_claim(session, right_child(session, genesis.id(), 0, batches))
+    right = right_claim(net, harness.contracts, tmp_path / "attacker")
+    batches = right.opening.state.batches
     header = replace(right.header, gas_used=Gas(right.header.gas_used + 1))
     state = replace(right.opening.state, block_hash=header.hash)
-    wrong = replace(right, opening=replace(right.opening, state=state), header=header)
-    attacker = USERS[4]
-    call = rollup.createAssertion(*claim_arguments(wrong))
-    harness.l1.call(attacker, call, rollup.bond().call())
+    wrong_state = replace(right, opening=replace(right.opening, state=state), header=header)
+    wrong = [
+        with_trace(wrong_state, end_of(header, batches)),
+        with_trace(right, b"a state that never was".ljust(32), end_of(right.header, batches)),
+    ]
+    rollup = harness.contracts.rollup.functions
+    for claim in wrong:
+        harness.l1.call(USERS[4], rollup.createAssertion(*claim_arguments(claim)), rollup.bond().call())
 
-    status = harness.wait("an alarm", lambda: (s := net.challenger_status()) and s["alarms"] and s)
-    assert wrong.opening.id().hex() in status["alarms"][0]
+    status = harness.wait("the alarms", lambda: (s := net.challenger_status()) and len(s["alarms"]) >= 2 and s)
+    for claim in wrong:
+        assert any(claim.opening.id().hex() in alarm for alarm in status["alarms"])
+    verdicts = {item["id"]: item["verdict"] for item in status["assertions"]}
+    assert verdicts.pop("0x" + right.opening.id().hex(), "right") == "right"
+    assert sorted(verdicts.values()).count("wrong") == 2
     with pytest.raises(urllib.error.HTTPError, match="503"):
         urllib.request.urlopen(f"{net.status_url}/health", timeout=5)
     with urllib.request.urlopen(f"{net.status_url}/status", timeout=5) as page:

@@ -1,40 +1,14 @@
 """A store as the machine's surroundings: the traces of the chain that was derived into it."""
 
-from collections.abc import Iterator
-
 import pytest
 
-from tandem.chain.spec import Deployment, Genesis, GenesisAccount
+from tandem.chain.spec import Deployment
 from tandem.errors import StateMissing
 from tandem.machine.trace import AssertionTrace, first_boundary
 from tandem.node.machine_chain import StoreInbox, assertion_trace, boundary_after, machine_chain
-from tandem.primitives.types import Seconds, Wei
 from tandem.store import ReadSession
-from tests.support.chain import ADDRESSES, ETHER, START, Inbox, Node, make_deployment
-from tests.unit.machine.test_trace import COUNTER, COUNTER_CODE, Settled, make_inbox
-
-
-@pytest.fixture(scope="module")
-def inbox() -> Inbox:
-    return make_inbox()
-
-
-@pytest.fixture(scope="module")
-def deployment() -> Deployment:
-    """The chain of the traces' own test."""
-    funded = {address: GenesisAccount(Wei(ETHER)) for address in ADDRESSES}
-    genesis = Genesis(Seconds(START), {**funded, COUNTER: GenesisAccount(code=COUNTER_CODE, nonce=1)})
-    made = make_deployment()
-    return Deployment(made.parameters, genesis, made.l1)
-
-
-@pytest.fixture(scope="module")
-def session(inbox: Inbox, deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReadSession]:
-    node = Node(tmp_path_factory.mktemp("store"), deployment)
-    node.apply(inbox.events)
-    with node.store.read() as reading:
-        yield reading
-    node.store.close()
+from tests.support.chain import Inbox
+from tests.unit.machine.test_trace import Settled
 
 
 def test_a_store_gives_the_trace_of_its_chain(session: ReadSession, deployment: Deployment, inbox: Inbox) -> None:

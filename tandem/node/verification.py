@@ -1,0 +1,53 @@
+"""Whether what the engine said is what the machine does, step by step: it is the machine that L1 judges by.
+
+Who finds that they differ must make no move: either of the two has a bug.
+"""
+
+import time
+
+from tandem.machine.chain import Chain
+from tandem.machine.trace import Boundaries, Boundary, StepTrace, boundary, walk
+
+
+class Disagreement(Exception):
+    """Engine and stepper differ about a level-0 state."""
+
+    def __init__(self, leaf: int, block: int, said: str) -> None:
+        super().__init__(f"engine and stepper differ at leaf {leaf}, in block {block}: {said}")
+        self.leaf = leaf
+        """Of the assertion's trace."""
+        self.block = block
+        """Number of the L2 block that it is in, or behind."""
+
+
+def verify_end(chain: Chain, trace: Boundaries, end: Boundary) -> None:
+    """The trace ends in the state that an assertion describes. Disagreement where it does not."""
+    if trace.tree.node(0, len(trace.tree) - 1) != end.machine(chain).hash():
+        said = f"the chain's state is that behind block {end.block.number}"
+        raise Disagreement(len(trace.tree) - 1, trace.end.block.number, said)
+
+
+def verify_leaf(trace: Boundaries, leaf: int) -> StepTrace:
+    """Level 1 of one step of level 0, whose end is the leaf. Disagreement where it is not."""
+    m = trace.origin(leaf)
+    start = boundary(m)
+    steps = StepTrace(m.chain, start)
+    if steps.end.machine(m.chain).hash() != trace.tree.node(0, leaf):
+        raise Disagreement(leaf, start.block.number, f"{len(steps.tree)} steps end elsewhere")
+    return steps
+
+
+def verify_assertion(chain: Chain, start: Boundary, trace: Boundaries, deadline: float) -> int:
+    """All of a trace's states by the stepper, from the first on. Disagreement at the first that differs.
+
+    `deadline`: of time.monotonic(). Gives how many leaves are verified: all of them, unless there was no more time.
+    """
+    m = start.machine(chain)
+    for leaf in range(len(trace.tree)):
+        if time.monotonic() >= deadline:
+            return leaf
+        number = m.block.number
+        count = walk(m)
+        if m.hash() != trace.tree.node(0, leaf):
+            raise Disagreement(leaf, number, f"{count} steps end elsewhere")
+    return len(trace.tree)

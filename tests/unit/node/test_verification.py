@@ -1,0 +1,75 @@
+"""The engine's states by the stepper."""
+
+import time
+
+import pytest
+
+from tandem.chain.spec import Deployment
+from tandem.machine.chain import Chain
+from tandem.machine.modes import Mode
+from tandem.machine.structures import BlockState
+from tandem.machine.trace import AssertionTrace, Boundary, boundary
+from tandem.node.machine_chain import boundary_after, boundary_behind, machine_chain
+from tandem.node.verification import Disagreement, verify_assertion, verify_end, verify_leaf
+from tandem.store import ReadSession
+from tests.unit.node.buggy import BuggyTrace
+
+WRONG = 10
+
+
+@pytest.fixture
+def chain(session: ReadSession, deployment: Deployment) -> Chain:
+    return machine_chain(session, deployment.parameters)
+
+
+@pytest.fixture
+def start(session: ReadSession) -> Boundary:
+    return boundary_after(session, 0, session.batch_count())
+
+
+def later() -> float:
+    return time.monotonic() + 3_600
+
+
+def test_the_engine_agrees_with_the_stepper(chain: Chain, start: Boundary, session: ReadSession) -> None:
+    trace = AssertionTrace(chain, start)
+    assert verify_assertion(chain, start, trace, later()) == len(trace.tree)
+    for leaf in range(len(trace.tree)):
+        steps = verify_leaf(trace, leaf)
+        assert steps.tree.node(0, len(steps.tree) - 1) == trace.tree.node(0, leaf)
+    verify_end(chain, trace, boundary_behind(session, session.batch_count()))
+
+
+def test_a_difference_is_found_where_it_is(chain: Chain, start: Boundary) -> None:
+    trace = BuggyTrace(chain, start, WRONG)
+    at = boundary(trace.origin(WRONG))
+    assert at.mode == Mode.ITEM and isinstance(at.block, BlockState)
+    for check in (
+        lambda: verify_assertion(chain, start, trace, later()),
+        lambda: verify_leaf(trace, WRONG),
+    ):
+        with pytest.raises(Disagreement, match=f"leaf {WRONG}, in block {at.block.number}") as found:
+            check()
+        assert (found.value.leaf, found.value.block) == (WRONG, at.block.number)
+
+
+def test_only_the_leaf_in_question_is_looked_at(chain: Chain, start: Boundary) -> None:
+    trace = BuggyTrace(chain, start, WRONG)
+    for leaf in (0, WRONG - 1):
+        verify_leaf(trace, leaf)
+
+
+def test_a_trace_to_another_state_is_found_out(chain: Chain, start: Boundary, session: ReadSession) -> None:
+    trace = BuggyTrace(chain, start, WRONG)
+    with pytest.raises(Disagreement) as found:
+        verify_end(chain, trace, boundary_behind(session, session.batch_count()))
+    assert found.value.leaf == len(trace.tree) - 1
+
+
+def test_it_says_how_far_it_got(chain: Chain, start: Boundary) -> None:
+    trace = AssertionTrace(chain, start)
+    assert verify_assertion(chain, start, trace, time.monotonic() - 1) == 0
+    began = time.monotonic()
+    verify_assertion(chain, start, trace, later())
+    half = (time.monotonic() - began) / 2
+    assert 0 < verify_assertion(chain, start, trace, time.monotonic() + half) < len(trace.tree)

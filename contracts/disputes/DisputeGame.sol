@@ -88,8 +88,9 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         bytes32 root,
         bytes32[] calldata endProof,
         address mover,
-        uint256 gasBefore
+        uint256 gasSpent
     ) external returns (EdgeId id) {
+        uint256 gasBefore = gasleft() + gasSpent;
         if (msg.sender != address(rollup)) revert OnlyRollup();
         _requireEnd(root, end, endProof, traceHeight);
         Edge memory edge = Edge(AssertionId.unwrap(parentId), TRACE, traceHeight, 0, start, root);
@@ -224,7 +225,8 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     }
 
     /// @inheritdoc IDisputeGame
-    function fund(address rejecter, uint256 gasBefore) external payable {
+    function fund(address rejecter, uint256 gasSpent) external payable {
+        uint256 gasBefore = gasleft() + gasSpent;
         if (msg.sender != address(rollup)) revert OnlyRollup();
         _fundPool(msg.value);
         _payCollector(rejecter, _cost(gasBefore, 1, FUND_REST));

@@ -104,7 +104,7 @@ interface IDisputeGame {
     /// @param root Root over its level-0 states.
     /// @param endProof Siblings of the last of them, lowest first.
     /// @param mover Who asserts.
-    /// @param gasBefore gasleft() when the asserter's call began.
+    /// @param gasSpent By the asserter's call before this one: gasleft() here lacks the 64th that a caller keeps back.
     function openTrace(
         AssertionId parentId,
         bytes32 start,
@@ -112,7 +112,7 @@ interface IDisputeGame {
         bytes32 root,
         bytes32[] calldata endProof,
         address mover,
-        uint256 gasBefore
+        uint256 gasSpent
     ) external returns (EdgeId id);
 
     /// @notice Splits a rivalled edge into its two halves. Deterministic: an edge has one pair of children, whoever splits it.
@@ -154,8 +154,8 @@ interface IDisputeGame {
 
     /// @notice Brings a lost bond. Only the rollup.
     /// @param rejecter Who is paid for the work of it.
-    /// @param gasBefore gasleft() when his call began.
-    function fund(address rejecter, uint256 gasBefore) external payable;
+    /// @param gasSpent By his call before this one.
+    function fund(address rejecter, uint256 gasSpent) external payable;
 
     /// @notice Whether an assertion's root edge has collected the whole window. Once true, never false.
     /// @param parentId The assertion that it goes on from.

@@ -76,7 +76,7 @@ contract Rollup is IRollup {
 
         bytes32 end = Boundaries.last(opening.state.blockHash, opening.state.batches, opening.state.messages);
         _assertions[id].rootEdge = disputeGame.openTrace(
-            opening.parentId, start, end, opening.traceRoot, endProof, msg.sender, gasBefore
+            opening.parentId, start, end, opening.traceRoot, endProof, msg.sender, gasBefore - gasleft()
         );
     }
 
@@ -103,7 +103,7 @@ contract Rollup is IRollup {
         if (!hasConfirmedSibling && parentStatus != Status.Rejected) revert NotDefeated(id);
         assertion.status = Status.Rejected;
         emit AssertionRejected(id);
-        disputeGame.fund{value: bond}(msg.sender, gasBefore);
+        disputeGame.fund{value: bond}(msg.sender, gasBefore - gasleft());
     }
 
     /// @inheritdoc IRollup

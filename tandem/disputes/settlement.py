@@ -4,6 +4,7 @@ from collections.abc import Set
 from typing import Protocol
 
 from tandem.disputes.board import Board, Record, Timers
+from tandem.disputes.edges import Level
 from tandem.disputes.moves import RefundSteps, RefundTrace, SettleSteps
 from tandem.disputes.traces import Claims
 from tandem.disputes.ways import path_up
@@ -67,7 +68,8 @@ def _step_roots(board: Board, claims: Claims) -> list[Record]:
 def _ways(root: Record, ledger: Ledger, wanted: Set[Hash]) -> list[list[Record]]:
     """The fewest ways, each from its end up, that cover all unpaid moves below a root and end in the leaves wanted."""
     ways = _below(root, ledger, wanted)
-    if not ways and root.is_rivalled and ledger.unpaid(root.id):
+    is_paid_back = root.is_rivalled or root.edge.level == Level.STEPS  # an assertion that nobody rivals is not
+    if not ways and is_paid_back and ledger.unpaid(root.id):
         return [[root]]
     return ways
 

@@ -3,14 +3,16 @@
 import time
 from threading import Event
 
+from tandem.errors import StateMissing
 from tandem.l1.contracts import L1
 from tandem.l1.encoding import claim_arguments
+from tandem.l1.game_reader import GameReader
+from tandem.l1.inbox_reader import L1Moved
 from tandem.l1.sender import L1Sender
-from tandem.node.assertion_chain import right_path
-from tandem.node.claims import genesis_opening
+from tandem.node.assertion_chain import OffChain, Position, right_path
 from tandem.node.commitments import Commitments
 from tandem.node.role import Role
-from tandem.rollup.assertions import Claim, Opening
+from tandem.rollup.assertions import Claim, Status
 from tandem.store import ChainStore
 
 RESERVE = 5 * 10**16
@@ -18,7 +20,7 @@ RESERVE = 5 * 10**16
 
 
 class Asserter(Role):
-    """The asserting role. Keeps nothing: each round walks the right assertions from the last confirmed one."""
+    """The asserting role. What it knows of L1 is L1's events; each round walks from the last confirmed assertion on."""
 
     def __init__(
         self,
@@ -35,28 +37,43 @@ class Asserter(Role):
         self._store = store
         self._commitments = commitments
         self._l1 = l1
+        self._reader = GameReader(l1)
         self._sender = sender
         self._spacing = spacing
         self._last_made = -spacing
-        self._start: Opening | None = None
 
     def step(self) -> None:
-        """Confirm what can be, claim what is ours, assert what is next."""
+        """Claim what is ours, confirm what can be, assert what is next."""
+        try:
+            position = self._look()
+        except (L1Moved, StateMissing) as reason:
+            self._log.info("looking at L1 again", reason=str(reason))
+            return
+        except OffChain as error:
+            self._log.warning("nothing to assert on", reason=str(error))
+            return
         rollup = self._l1.rollup.functions
-        with self._store.read() as session:
-            if self._start is None or not rollup.isConfirmed(self._start.id()).call():
-                self._start = genesis_opening(session)
-            position, self._start = right_path(self._l1, session, self._commitments, self._start, self._sender.address)
-        for assertion in position.unclaimed:
-            self._sender.send(rollup.claimBond(assertion))
-            self._log.info("bond claimed back", id=assertion.hex())
+        self._claim_bonds()
         for assertion in position.pending:
-            if not rollup.isConfirmable(assertion).call():
+            if not rollup.isConfirmable(assertion.id).call():
                 break
-            self._sender.send(rollup.confirmAssertion(assertion))
-            self._log.info("assertion confirmed", id=assertion.hex())
+            self._sender.send(rollup.confirmAssertion(assertion.id))
+            self._log.info("assertion confirmed", id=assertion.id.hex())
         if position.next is not None and time.monotonic() - self._last_made >= self._spacing:
             self._assert(position.next)
+
+    def _look(self) -> Position:
+        while not self._reader.poll():
+            pass
+        with self._store.read() as session:
+            return right_path(self._reader.book, session, self._commitments)
+
+    def _claim_bonds(self) -> None:
+        for entry in self._reader.book:
+            is_due = entry.status == Status.CONFIRMED and not entry.is_bond_claimed
+            if is_due and entry.asserter == self._sender.address:
+                self._sender.send(self._l1.rollup.functions.claimBond(entry.id))
+                self._log.info("bond claimed back", id=entry.id.hex())
 
     def _assert(self, claim: Claim) -> None:
         rollup = self._l1.rollup.functions

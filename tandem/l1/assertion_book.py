@@ -6,9 +6,8 @@ from typing import Any
 
 from tandem.errors import TandemError
 from tandem.l1.game_encoding import opening_of
-from tandem.node.assertion_chain import Status
 from tandem.primitives.types import ZERO_HASH, Hash
-from tandem.rollup.assertions import Opening
+from tandem.rollup.assertions import Opening, Status
 
 
 class AssertionMissing(TandemError):

@@ -18,9 +18,9 @@ from tandem.l1.assertion_book import Assertion, AssertionBook
 from tandem.l1.contracts import L1
 from tandem.l1.game_encoding import move_call
 from tandem.l1.sender import L1Rejected, L1Sender
-from tandem.node.assertion_chain import Status
 from tandem.node.ledger import L1Ledger
 from tandem.primitives.types import Hash
+from tandem.rollup.assertions import Status
 
 RETRY = 60.0
 """Seconds before a call that L1 refused is tried again."""

@@ -1,6 +1,7 @@
 """Assertions as contracts/rollup/Rollup.sol hashes them (protocol.md, section 7)."""
 
 from dataclasses import dataclass
+from enum import IntEnum
 
 from tandem.chain.header import Header
 from tandem.primitives.hashing import keccak, word
@@ -13,6 +14,15 @@ TRACE_DEPTH = 20
 """Level-0 trees have 2^20 leaves: 64 batches of at most 2^14 states each. A batch has 8,192 items at most, a block
 counting as two (its beginning and its end), 1,024 messages, 1,024 forced blocks for them, its loading and its end:
 11,266 states."""
+
+
+class Status(IntEnum):
+    """IRollup.Status."""
+
+    NONE = 0
+    PENDING = 1
+    CONFIRMED = 2
+    REJECTED = 3
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,9 +25,8 @@ from tandem.inbox.queues import (
     accumulate,
 )
 from tandem.l1.contracts import checksum
-from tandem.node.assertion_chain import Status
 from tandem.primitives.hashing import keccak, word
-from tandem.rollup.assertions import TRACE_DEPTH
+from tandem.rollup.assertions import TRACE_DEPTH, Status
 from tandem.rollup.withdrawals import MESSAGE_PASSED_TOPIC, SENT_SLOT
 from tandem.state.code import CHUNK_BYTES, DEPTH
 from tests.contracts.world import DELAY, WINDOW, context_of

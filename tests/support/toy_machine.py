@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tandem.disputes.edges import Edge, Level, Opening, Path
+from tandem.machine.stepping import OK, Proven
 from tandem.primitives.hashing import keccak, word
 from tandem.primitives.types import Hash
 from tandem.rollup.trace_tree import TraceTree
@@ -65,6 +66,11 @@ class ToySteps:
     def before(self, index: int) -> ToyState:
         """The state before step `index`: the last one repeats."""
         return self.states[min(index, len(self.states) - 1)]
+
+    def prove(self, index: int) -> Proven:
+        """Step `index` with its witness, where the last state repeats too."""
+        before = self.before(index)
+        return Proven(OK, before.hash, before.preimage, self.before(index + 1).hash)
 
 
 class ToyTrace:

@@ -86,7 +86,15 @@ class Judge:
             judged = self.assertions.get(Hash(log["args"]["id"]))
             if judged is None:
                 raise TandemError("an assertion is confirmed whose creation L1's RPC did not show: reading again")
-            self.assertions[judged.id] = _with(judged, judged.verdict, True)
+            self._confirm(judged)
+
+    def _confirm(self, judged: Judged) -> None:
+        """A wrong one that is confirmed may have the chain's state: what stands on it is judged again."""
+        self.assertions[judged.id] = _with(judged, judged.verdict, True)
+        if judged.verdict == Verdict.WRONG:
+            for other in list(self.assertions.values()):
+                if other.verdict == Verdict.WRONG:
+                    self.assertions[other.id] = _with(other, Verdict.OPEN, other.is_confirmed)
 
     def _judge(self, session: ReadSession) -> list[Alarm]:
         before = set(self.alarms())
@@ -108,14 +116,17 @@ class Judge:
             return Verdict.OPEN
         if inbox_acc(session, opening.state.batches) != opening.inbox_acc:
             return Verdict.OPEN  # L1 is re-organising: it speaks of other batches than the store holds
-        return Verdict.RIGHT if self._is_right(session, opening, parent.opening.state.batches) else Verdict.WRONG
+        return Verdict.RIGHT if self._is_right(session, judged, parent.opening.state.batches) else Verdict.WRONG
 
-    def _is_right(self, session: ReadSession, opening: Opening, parent_batches: int) -> bool:
-        """Of an assertion on a right parent. A trace is made only where nothing else is wrong."""
+    def _is_right(self, session: ReadSession, judged: Judged, parent_batches: int) -> bool:
+        """Of an assertion on a right parent. Its trace is looked at where nothing else is wrong and it is not confirmed
+        yet: then a trace decides nothing any more, and none is made for what was confirmed long ago."""
+        opening = judged.opening
         if opening.state != state_after(session, opening.state.batches):
             return False
-        trace = self._commitments.get(session, parent_batches, opening.state.batches)
-        return opening.trace_root == trace.root
+        if judged.is_confirmed:
+            return True
+        return opening.trace_root == self._commitments.get(session, parent_batches, opening.state.batches).root
 
 
 def _with(judged: Judged, verdict: Verdict, is_confirmed: bool) -> Judged:

@@ -10,8 +10,11 @@ import click
 from sequencer.config import Settings, load_settings
 from sequencer.engine.service import run_engine
 from sequencer.rpc_process import RpcProcess
+from tandem.disputes.lies import Cheat
 from tandem.errors import TandemError
 from tandem.logs import configure_logs
+
+CHEATS = "; ".join(f"{cheat.value}: {cheat.description}" for cheat in Cheat)
 
 
 @click.command(context_settings={"help_option_names": ["-h", "--help"]})
@@ -27,6 +30,11 @@ from tandem.logs import configure_logs
 @click.option("--no-builder", is_flag=True, help="Build no blocks: follow L1 only.")
 @click.option("--no-batcher", is_flag=True, help="Post no batches.")
 @click.option("--no-asserter", is_flag=True, help="Make no assertions.")
+@click.option(
+    "--cheat",
+    type=click.Choice([str(cheat.value) for cheat in Cheat]),
+    help=f"Lie, once, and defend the lie; on development chains only. {CHEATS}.",
+)
 @click.option("--refuse", multiple=True, metavar="ADDRESS", help="Leave out this sender (may be repeated).")
 @click.option("--log-json", is_flag=True, default=None, help="Logs as JSON lines.")
 def main(
@@ -42,6 +50,7 @@ def main(
     no_builder: bool,
     no_batcher: bool,
     no_asserter: bool,
+    cheat: str | None,
     refuse: tuple[str, ...],
     log_json: bool | None,
 ) -> None:
@@ -69,6 +78,7 @@ def main(
         "batcher.max_age_ms": batch_age,
         "batcher.enabled": False if no_batcher else None,
         "asserter.enabled": False if no_asserter else None,
+        "asserter.cheat": cheat,
     }
     try:
         _run(load_settings(config, overrides))

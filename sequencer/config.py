@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tandem.disputes.lies import Cheat
 from tandem.errors import ConfigError
 
 
@@ -50,6 +51,8 @@ class AsserterSettings(Section):
     spacing_ms: int = Field(default=0, ge=0)
     """Least time between two assertions of ours. Each locks a bond for the challenge window: an hour is a sensible
     spacing with a window of days."""
+    cheat: Cheat | None = None
+    """Lie about this, once, and defend the lie. For demonstrations: refused but on development chains."""
 
 
 class Settings(Section):

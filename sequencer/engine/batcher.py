@@ -5,7 +5,7 @@ block up to which the store is synced keeps a batch from being posted twice, acr
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
 
@@ -28,6 +28,9 @@ OVERDUE_MARGIN = 60
 BLOCK_OVERHEAD = 32
 """Bytes allowed for a block's own RLP, and 4 for each transaction's header."""
 
+PackBlock = Callable[[BlockRecord, int], PackedBlock]
+"""Puts a block, given its parent's time, into the form that batches carry."""
+
 
 @dataclass(frozen=True, slots=True)
 class PreparedBatch:
@@ -40,12 +43,27 @@ class PreparedBatch:
     transactions: int
 
 
+def pack_block(block: BlockRecord, parent_time: int) -> PackedBlock:
+    """A block as a batch carries it."""
+    packed = tuple(pack(item) for item in block.transactions if isinstance(item, SignedTransaction))
+    return PackedBlock(block.header.timestamp - parent_time, len(block.transactions) - len(packed), packed)
+
+
 class Batcher(Role):
     """The batch-posting role."""
 
-    def __init__(self, store: ChainStore, l1: L1, sender: L1Sender, max_age: float, stopping: Event) -> None:
+    def __init__(
+        self,
+        store: ChainStore,
+        l1: L1,
+        sender: L1Sender,
+        max_age: float,
+        stopping: Event,
+        packer: PackBlock = pack_block,
+    ) -> None:
         """`max_age`: seconds that a block may wait for its batch to fill."""
         super().__init__("batcher", POLL, stopping)
+        self._packer = packer
         self._store = store
         self._l1 = l1
         self._sender = sender
@@ -86,7 +104,7 @@ class Batcher(Role):
             self._waiting_since = (safe, time.monotonic())
         is_old = time.monotonic() - self._waiting_since[1] >= self._max_age
         blocks, is_full = gather(session, safe + 1, head)
-        return prepare(session, blocks) if is_full or is_old else None
+        return prepare(session, blocks, self._packer) if is_full or is_old else None
 
 
 def gather(session: ReadSession, first: int, last: int) -> tuple[list[BlockRecord], bool]:
@@ -120,12 +138,12 @@ def overdue_messages(session: ReadSession, delay: int) -> int:
     return consumed
 
 
-def prepare(session: ReadSession, blocks: Sequence[BlockRecord]) -> PreparedBatch:
+def prepare(session: ReadSession, blocks: Sequence[BlockRecord], packer: PackBlock = pack_block) -> PreparedBatch:
     """The batch of `blocks`, or of as many of them as fit what the inbox takes."""
     parent_time = session.header(blocks[0].header.number - 1).timestamp
     packed = []
     for block in blocks:
-        packed.append(pack_block(block, parent_time))
+        packed.append(packer(block, parent_time))
         parent_time = block.header.timestamp
     while len(data := encode_batch(packed)) > MAX_BATCH_BYTES or _decoded_size(packed) > MAX_DECODED_BYTES:
         if len(packed) == 1:
@@ -139,12 +157,6 @@ def prepare(session: ReadSession, blocks: Sequence[BlockRecord]) -> PreparedBatc
         last.messages_consumed,
         sum(len(block.transactions) for block in packed),
     )
-
-
-def pack_block(block: BlockRecord, parent_time: int) -> PackedBlock:
-    """A block as a batch carries it."""
-    packed = tuple(pack(item) for item in block.transactions if isinstance(item, SignedTransaction))
-    return PackedBlock(block.header.timestamp - parent_time, len(block.transactions) - len(packed), packed)
 
 
 def _decoded_size(blocks: Sequence[PackedBlock]) -> int:

@@ -7,16 +7,18 @@ from threading import Event
 import structlog
 
 from sequencer.bus_server import BusServer
-from sequencer.config import Settings
+from sequencer.config import AsserterSettings, Settings
 from sequencer.engine.asserter import Asserter
-from sequencer.engine.batcher import Batcher
+from sequencer.engine.batcher import Batcher, pack_block
 from sequencer.engine.builder import Builder
+from sequencer.engine.cheater import Cheater, pack_with_replay
 from sequencer.engine.clock import ChainClock
 from sequencer.engine.development import DevelopmentMethods
 from sequencer.engine.engine import Engine
 from sequencer.engine.journal import Journal
 from sequencer.mempool import Mempool, PoolLimits
 from tandem.chain.spec import Deployment
+from tandem.disputes.lies import Cheat
 from tandem.errors import ConfigError
 from tandem.l1.contracts import L1, checksum, connect
 from tandem.l1.inbox_reader import InboxReader
@@ -41,6 +43,7 @@ JOIN_TIMEOUT = 10.0
 def run_engine(settings: Settings, stopping: Event) -> None:
     """Run until `stopping` is set. ConfigError before anything was started where the settings cannot work."""
     deployment = Deployment.load(settings.deployment)
+    check_cheat(settings.asserter, deployment)
     refuse = _addresses(settings.builder.refuse)
     log = structlog.get_logger("engine")
     with ChainStore(settings.store_path) as store:
@@ -62,6 +65,16 @@ def run_engine(settings: Settings, stopping: Event) -> None:
         raise RuntimeError("a role ended with a bug; the log has it")
 
 
+def check_cheat(settings: AsserterSettings, deployment: Deployment) -> None:
+    """ConfigError where a lie is asked for that must not be told, or that nobody would tell."""
+    if settings.cheat is None:
+        return
+    if not deployment.is_development:
+        raise ConfigError("cheating is for development chains alone: a bond would be lost for nothing")
+    if not settings.enabled:
+        raise ConfigError("it is the asserter that cheats, and there is to be none")
+
+
 @contextmanager
 def _roles(
     settings: Settings, deployment: Deployment, store: ChainStore, l1: L1, stopping: Event
@@ -71,13 +84,12 @@ def _roles(
     if settings.batcher.enabled:
         account = load_signer("SEQUENCER", deployment, SEQUENCER_ACCOUNT)
         sender = L1Sender(l1.web3, account, stopping)
-        roles.append(Batcher(store, l1, sender, settings.batcher.max_age_ms / 1000, stopping))
+        packer = pack_with_replay if settings.asserter.cheat == Cheat.INVALID_TRANSACTION else pack_block
+        roles.append(Batcher(store, l1, sender, settings.batcher.max_age_ms / 1000, stopping, packer))
     if settings.asserter.enabled:
         account = load_signer("ASSERTER", deployment, ASSERTER_ACCOUNT)
         sender = L1Sender(l1.web3, account, stopping)
-        interval, spacing = settings.asserter.interval_ms / 1000, settings.asserter.spacing_ms / 1000
-        commitments = Commitments(store, deployment.parameters)
-        roles.append(Asserter(store, commitments, l1, sender, interval, spacing, stopping))
+        roles.append(_asserter(settings.asserter, deployment, store, l1, sender, stopping))
     try:
         yield roles
     finally:
@@ -85,6 +97,17 @@ def _roles(
         for role in roles:
             if role.ident is not None:
                 role.join(JOIN_TIMEOUT)
+
+
+def _asserter(
+    settings: AsserterSettings, deployment: Deployment, store: ChainStore, l1: L1, sender: L1Sender, stopping: Event
+) -> Asserter:
+    interval, spacing = settings.interval_ms / 1000, settings.spacing_ms / 1000
+    parameters, window = deployment.parameters, deployment.l1.challenge_window
+    commitments = Commitments(store, parameters)
+    if settings.cheat is None:
+        return Asserter(store, commitments, l1, sender, interval, spacing, stopping)
+    return Cheater(settings.cheat, parameters, window, store, commitments, l1, sender, interval, spacing, stopping)
 
 
 def _engine(

@@ -5,10 +5,11 @@ from enum import StrEnum
 
 from tandem.errors import TandemError
 from tandem.l1.contracts import L1
+from tandem.l1.game_encoding import opening_of
 from tandem.node.claims import genesis_opening, inbox_acc, state_after
 from tandem.node.commitments import Commitments
 from tandem.primitives.types import Hash
-from tandem.rollup.assertions import Opening, State
+from tandem.rollup.assertions import Opening
 from tandem.store import ReadSession
 
 LOG_RANGE = 2_000
@@ -78,7 +79,7 @@ class Judge:
     def _read(self, first: int, last: int) -> None:
         events = self._l1.rollup.events
         for log in events.AssertionCreated().get_logs(from_block=first, to_block=last):
-            opening = _opening(log["args"])
+            opening = opening_of(log["args"])
             self.assertions[opening.id()] = Judged(
                 opening, opening.id(), log["args"]["asserter"], log["blockNumber"], Verdict.OPEN, False
             )
@@ -140,15 +141,3 @@ def _alarm(judged: Judged) -> Alarm | None:
     what = "is CONFIRMED although it is wrong" if judged.is_confirmed else "is wrong"
     message = f"assertion {judged.id.hex()} by {judged.asserter} on {state.batches} batches {what}"
     return Alarm(judged.id, message)
-
-
-def _opening(args: dict[str, object]) -> Opening:
-    fields = args["state"]
-    state = State(
-        Hash(fields["blockHash"]),  # type: ignore[index]
-        Hash(fields["stateRoot"]),  # type: ignore[index]
-        Hash(fields["withdrawalRoot"]),  # type: ignore[index]
-        fields["batches"],  # type: ignore[index]
-        fields["messages"],  # type: ignore[index]
-    )
-    return Opening(Hash(args["parentId"]), state, Hash(args["traceRoot"]), Hash(args["inboxAcc"]))  # type: ignore[arg-type]

@@ -5,8 +5,9 @@ from typing import Any
 
 from story.stage import DemoFailed, Sent, Stage
 from tandem.l1.encoding import opening_arguments, proof_arguments, withdrawal_arguments
+from tandem.l1.game_encoding import opening_of
 from tandem.primitives.types import Address, Gas, Hash, Wei
-from tandem.rollup.assertions import Opening, State
+from tandem.rollup.assertions import Opening
 from tandem.rollup.withdrawals import Withdrawal
 from tandem.state.proof import Proof
 
@@ -26,7 +27,7 @@ def assertion_after(stage: Stage, number: int) -> Assertion | None:
         args = log["args"]
         block = stage.request("eth_getBlockByHash", "0x" + args["state"]["blockHash"].hex(), False)
         if block is not None and int(block["number"], 16) >= number:
-            return Assertion(_opening(args), int(block["number"], 16))
+            return Assertion(opening_of(args), int(block["number"], 16))
     return None
 
 
@@ -54,15 +55,3 @@ def finalize(stage: Stage, assertion: Assertion, passed: Any) -> Sent:
         withdrawal_arguments(withdrawal), opening_arguments(assertion.opening), proof_arguments(proof)
     )
     return stage.l1.call(stage.dave, call)
-
-
-def _opening(args: Any) -> Opening:
-    fields = args["state"]
-    state = State(
-        Hash(fields["blockHash"]),
-        Hash(fields["stateRoot"]),
-        Hash(fields["withdrawalRoot"]),
-        fields["batches"],
-        fields["messages"],
-    )
-    return Opening(Hash(args["parentId"]), state, Hash(args["traceRoot"]), Hash(args["inboxAcc"]))

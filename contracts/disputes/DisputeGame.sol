@@ -5,7 +5,7 @@ import {ITraceVerifier} from "../machine/ITraceVerifier.sol";
 import {IRollup} from "../rollup/IRollup.sol";
 import {AssertionId} from "../rollup/RollupTypes.sol";
 import {EdgeClocks} from "./EdgeClocks.sol";
-import {Edge, EdgeHashing, EdgeId, Opening, Path, PlaceId} from "./EdgeTypes.sol";
+import {Edge, EdgeHashing, EdgeId, Opening, Path, PlaceId, Spot} from "./EdgeTypes.sol";
 import {IDisputeGame} from "./IDisputeGame.sol";
 import {RefundPool} from "./RefundPool.sol";
 import {Way, Ways} from "./Ways.sol";
@@ -13,11 +13,6 @@ import {Way, Ways} from "./Ways.sol";
 /// @title DisputeGame
 /// @notice See IDisputeGame, and the disputes reference.
 contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
-    uint8 private constant TRACE = 0;
-    uint8 private constant STEPS = 1;
-    /// @dev Indices have 64 bits.
-    uint8 private constant HIGHEST = 63;
-
     /// @dev Words of calldata of a bisection, all of it.
     uint256 private constant BISECT_WORDS = 8;
     /// @dev The same of an assertion, but for its last state's siblings, with a message passer 32 branches deep.
@@ -28,14 +23,16 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     uint256 private constant PROVE_WORDS = 14;
     /// @dev The same of settling, but for the losers.
     uint256 private constant SETTLE_WORDS = 8;
-    /// @dev Gas of a bisection behind the point where its cost is known: the right child's two slots and the event.
-    uint256 private constant BISECT_REST = 48_000;
-    /// @dev The same of an opening: slots of clock, record and claim, and the event.
-    uint256 private constant OPEN_REST = 80_000;
-    /// @dev The same of a proof: its slots and the event.
-    uint256 private constant PROVE_REST = 50_000;
-    /// @dev The same of funding: a credit, a rejected assertion.
-    uint256 private constant FUND_REST = 45_000;
+    /// @dev Gas of a bisection behind the point where its cost is known: the right child's slot and the event.
+    uint256 private constant BISECT_REST = 24_000;
+    /// @dev The same of an opening: slots of record and claim.
+    uint256 private constant OPEN_REST = 46_000;
+    /// @dev The same of a proof: its slot and the event.
+    uint256 private constant PROVE_REST = 26_000;
+    /// @dev The same of funding: pool, credit and its event.
+    uint256 private constant FUND_REST = 30_000;
+    /// @dev Gas of the rollup's call that brings a bond, before it gets here.
+    uint256 private constant FUND_CALL = 12_000;
     /// @dev What it takes later, an edge, to bring its timer up and to credit its move.
     uint256 private constant EDGE_ALLOWANCE = 25_000;
     /// @dev The same of a root: transactions to update, confirm or settle, refund, withdraw, claim the bond.
@@ -45,10 +42,6 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     IRollup public immutable rollup;
     /// @inheritdoc IDisputeGame
     ITraceVerifier public immutable verifier;
-    /// @inheritdoc IDisputeGame
-    uint8 public immutable traceHeight;
-    /// @inheritdoc IDisputeGame
-    uint8 public immutable stepHeight;
     /// @inheritdoc IDisputeGame
     uint40 public immutable challengeWindow;
     /// @inheritdoc IDisputeGame
@@ -70,12 +63,9 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         uint8 stepHeight_,
         uint40 challengeWindow_,
         uint256 stepBond_
-    ) {
-        if (traceHeight_ > HIGHEST || stepHeight_ > HIGHEST) revert WrongHeights();
+    ) EdgeClocks(traceHeight_, stepHeight_) {
         rollup = rollup_;
         verifier = verifier_;
-        traceHeight = traceHeight_;
-        stepHeight = stepHeight_;
         challengeWindow = challengeWindow_;
         stepBond = stepBond_;
     }
@@ -102,9 +92,8 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         uint256 gasBefore = gasleft();
         if (edge.height == 0) revert WrongPlace(edge.level, 0);
         if (EdgeHashing.join(left, right) != edge.root) revert WrongChildren();
-        PlaceId place = EdgeHashing.place(edge);
-        EdgeId id = EdgeHashing.edgeId(place, edge.root);
-        _requireRivalled(place, id);
+        Spot memory spot = _spot(edge);
+        _requireRivalled(spot);
 
         uint256 height;
         uint256 index;
@@ -112,14 +101,14 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
             height = edge.height - 1; // not 0
             index = 2 * uint256(edge.index);
         }
-        place = EdgeHashing.place(edge.origin, edge.level, height, index, edge.prefix);
-        EdgeId child = EdgeHashing.edgeId(place, left);
-        if (!_exists(child)) _make(place, child, msg.sender, 0); // a rival's half may be the same
-        place = EdgeHashing.place(edge.origin, edge.level, height, index | 1, EdgeHashing.join(edge.prefix, left));
-        child = EdgeHashing.edgeId(place, right);
-        if (_exists(child)) revert EdgeExists(child);
-        _make(place, child, msg.sender, _cost(gasBefore, BISECT_WORDS, BISECT_REST + EDGE_ALLOWANCE));
-        emit EdgeBisected(id, left, right);
+        PlaceId leftPlace = EdgeHashing.place(edge.origin, edge.level, height, index, edge.prefix);
+        bytes32 prefix = EdgeHashing.join(edge.prefix, left);
+        PlaceId rightPlace = EdgeHashing.place(edge.origin, edge.level, height, index | 1, prefix);
+        EdgeId child = EdgeHashing.edgeId(rightPlace, right);
+        bool isFirst = _makeChildren(leftPlace, rightPlace, child);
+        uint40 cost = _cost(gasBefore, BISECT_WORDS, BISECT_REST + EDGE_ALLOWANCE);
+        _records[child] = Record(msg.sender, 0, cost, isFirst, false);
+        emit EdgeBisected(spot.id, left, right);
     }
 
     /// @inheritdoc IDisputeGame
@@ -131,46 +120,43 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         uint256 gasBefore = gasleft();
         if (msg.value != stepBond) revert WrongStepBond(stepBond);
         if (leaf.level != TRACE || leaf.height != 0) revert WrongPlace(leaf.level, leaf.height);
-        PlaceId place = EdgeHashing.place(leaf);
-        EdgeId claim = EdgeHashing.edgeId(place, leaf.root);
-        _requireRivalled(place, claim);
+        Spot memory spot = _spot(leaf);
+        _requireRivalled(spot);
         _requireEnd(root, leaf.root, endProof, stepHeight);
-        Edge memory edge = Edge(PlaceId.unwrap(place), STEPS, stepHeight, 0, _stateBefore(leaf, opening), root);
-        id = _open(edge, claim, msg.sender, gasBefore, OPEN_WORDS + traceHeight);
-        claimOf[id] = claim;
+        Edge memory edge = Edge(PlaceId.unwrap(spot.place), STEPS, stepHeight, 0, _stateBefore(leaf, opening), root);
+        id = _open(edge, spot.id, msg.sender, gasBefore, OPEN_WORDS + traceHeight);
+        claimOf[id] = spot.id;
     }
 
     /// @inheritdoc IDisputeGame
     function prove(Edge calldata edge, Opening calldata opening, bytes calldata witness) external {
         uint256 gasBefore = gasleft();
         if (edge.level != STEPS || edge.height != 0) revert WrongPlace(edge.level, edge.height);
-        PlaceId place = EdgeHashing.place(edge);
-        EdgeId id = EdgeHashing.edgeId(place, edge.root);
-        _requireRivalled(place, id);
-        if (_records[id].inherited == INFINITE) revert AlreadyProven(id);
+        Spot memory spot = _spot(edge);
+        _requireRivalled(spot);
+        if (_inherited(spot) == INFINITE) revert AlreadyProven(spot.id);
         bytes32 post = verifier.next(_stateBefore(edge, opening), edge.index, witness);
         if (post != edge.root) revert WrongStep(post);
-        _inherit(id, INFINITE);
+        _inherit(spot, INFINITE);
         uint256 words = PROVE_WORDS + stepHeight + witness.length / 32; // no witness has more than its step reads
-        _proofs[id] = Proof(msg.sender, _cost(gasBefore, words, PROVE_REST + EDGE_ALLOWANCE));
-        emit EdgeProven(id, msg.sender);
+        _proofs[spot.id] = Proof(msg.sender, _cost(gasBefore, words, PROVE_REST + EDGE_ALLOWANCE));
+        emit EdgeProven(spot.id, msg.sender);
     }
 
     /// @inheritdoc IDisputeGame
     function update(Edge calldata top, Path calldata path, Edge[] calldata stepRoots) external {
-        Way memory way = Ways.walk(top, path);
+        Way memory way = Ways.walk(top, _spot(top), path);
         for (uint256 i; i < stepRoots.length; ++i) {
-            PlaceId place = EdgeHashing.place(stepRoots[i]);
-            EdgeId stepRoot = EdgeHashing.edgeId(place, stepRoots[i].root);
-            if (claimOf[stepRoot] != way.ids[0]) revert WrongClaim(claimOf[stepRoot]);
-            _inherit(way.ids[0], _timer(place, stepRoot));
+            Spot memory stepRoot = _spot(stepRoots[i]);
+            if (claimOf[stepRoot.id] != way.on[0].id) revert WrongClaim(claimOf[stepRoot.id]);
+            _inherit(way.on[0], _timer(stepRoot));
         }
         uint256 length = path.siblings.length;
         for (uint256 k; k < length; ++k) {
-            uint256 least = _timer(way.places[k], way.ids[k]);
-            uint256 beside = _timer(way.placesBeside[k], way.idsBeside[k]);
+            uint256 least = _timer(way.on[k]);
+            uint256 beside = _timer(way.beside[k]);
             if (beside < least) least = beside;
-            _inherit(way.ids[k + 1], least); // an edge that is not there has no children that are: the least is 0
+            _inherit(way.on[k + 1], least); // an edge that is not there has no children that are: the least is 0
         }
     }
 
@@ -178,10 +164,10 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     function settleSteps(Edge calldata root, bytes32[] calldata losers) external {
         uint256 gasBefore = gasleft();
         if (root.level != STEPS || root.height != stepHeight) revert WrongPlace(root.level, root.height);
-        PlaceId place = EdgeHashing.place(root);
-        EdgeId id = EdgeHashing.edgeId(place, root.root);
+        Spot memory spot = _spot(root);
+        (PlaceId place, EdgeId id) = (spot.place, spot.id);
         if (EdgeId.unwrap(winner[place]) == 0) {
-            _requireWon(place, id);
+            _requireWon(spot);
             winner[place] = id;
             isSettled[id] = true;
             emit StepRootWon(place, id);
@@ -192,7 +178,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         uint256 count = losers.length;
         for (uint256 i; i < count; ++i) {
             EdgeId loser = EdgeHashing.edgeId(place, losers[i]);
-            if (!_exists(loser)) revert UnknownEdge(loser);
+            if (_records[loser].mover == address(0)) revert UnknownEdge(loser);
             if (isSettled[loser]) revert NotLost(loser);
             isSettled[loser] = true;
             emit StepRootLost(place, loser);
@@ -203,21 +189,21 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
 
     /// @inheritdoc IDisputeGame
     function refundTrace(AssertionId assertion, Edge calldata root, Path calldata path) external {
-        PlaceId place = EdgeHashing.place(root);
-        EdgeId id = EdgeHashing.edgeId(place, root.root);
+        Spot memory spot = _spot(root);
+        EdgeId id = spot.id;
         if (!rollup.isConfirmed(assertion) || rollup.rootEdge(assertion) != id) revert NotConfirmed(id);
-        if (_clocks[place].rivalledAt != 0) _refundEdge(id); // what nobody rivals was no move in a dispute
-        EdgeId end = _refund(root, path);
+        if (_clocks[spot.place].rivalledAt != 0) _refundEdge(id); // what nobody rivals was no move in a dispute
+        EdgeId end = _refund(root, spot, path);
         if (path.siblings.length == root.height) _records[end].isTrue = true;
     }
 
     /// @inheritdoc IDisputeGame
     function refundSteps(Edge calldata root, Path calldata path) external {
-        PlaceId place = EdgeHashing.place(root);
-        EdgeId id = EdgeHashing.edgeId(place, root.root);
-        if (winner[place] != id || !_records[claimOf[id]].isTrue) revert NotConfirmed(id);
+        Spot memory spot = _spot(root);
+        EdgeId id = spot.id;
+        if (winner[spot.place] != id || !_records[claimOf[id]].isTrue) revert NotConfirmed(id);
         _refundEdge(id);
-        EdgeId end = _refund(root, path);
+        EdgeId end = _refund(root, spot, path);
         Proof memory proof = _proofs[end];
         if (proof.cost == 0) return;
         _proofs[end].cost = 0;
@@ -229,7 +215,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         uint256 gasBefore = gasleft() + gasSpent;
         if (msg.sender != address(rollup)) revert OnlyRollup();
         _fundPool(msg.value);
-        _payCollector(rejecter, _cost(gasBefore, 1, FUND_REST));
+        _payCollector(rejecter, _cost(gasBefore, 1, FUND_REST + FUND_CALL));
     }
 
     /// @inheritdoc IDisputeGame
@@ -240,7 +226,8 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     /// @inheritdoc IDisputeGame
     function hasWon(AssertionId parentId, bytes32 start, EdgeId root) external view returns (bool) {
         PlaceId place = EdgeHashing.place(AssertionId.unwrap(parentId), TRACE, traceHeight, 0, start);
-        return _exists(root) && _timer(place, root) >= challengeWindow;
+        Spot memory spot = Spot(place, root, PlaceId.wrap(0));
+        return _exists(spot) && _timer(spot) >= challengeWindow;
     }
 
     /// @param words Of the move's calldata, but for the siblings of the last state.
@@ -250,25 +237,26 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     {
         PlaceId place = EdgeHashing.place(edge.origin, edge.level, edge.height, edge.index, edge.prefix);
         id = EdgeHashing.edgeId(place, edge.root);
-        if (_exists(id)) revert EdgeExists(id);
+        if (_records[id].mover != address(0)) revert EdgeExists(id);
         emit EdgeOpened(id, claim, mover, edge);
-        _make(place, id, mover, _cost(gasBefore, words + edge.height, OPEN_REST + ROOT_ALLOWANCE));
+        bool isFirst = _claim(place);
+        _records[id] = Record(mover, 0, _cost(gasBefore, words + edge.height, OPEN_REST + ROOT_ALLOWANCE), isFirst, false);
     }
 
-    function _requireWon(PlaceId place, EdgeId id) private view {
-        if (!_exists(id)) revert UnknownEdge(id);
-        uint256 time = _timer(place, id);
-        if (time < challengeWindow) revert NotWon(id, time);
+    function _requireWon(Spot memory spot) private view {
+        if (!_exists(spot)) revert UnknownEdge(spot.id);
+        uint256 time = _timer(spot);
+        if (time < challengeWindow) revert NotWon(spot.id, time);
     }
 
     /// @dev Credits the bisections on a way and gives its end. A bisection's cost is in its right child.
-    function _refund(Edge calldata top, Path calldata path) private returns (EdgeId) {
-        Way memory way = Ways.walk(top, path);
+    function _refund(Edge calldata top, Spot memory topSpot, Path calldata path) private returns (EdgeId) {
+        Way memory way = Ways.walk(top, topSpot, path);
         uint256 length = path.siblings.length;
         for (uint256 k; k < length; ++k) {
-            _refundEdge((path.index >> k) & 1 == 1 ? way.ids[k] : way.idsBeside[k]);
+            _refundEdge((path.index >> k) & 1 == 1 ? way.on[k].id : way.beside[k].id);
         }
-        return way.ids[0];
+        return way.on[0].id;
     }
 
     function _refundEdge(EdgeId id) private {

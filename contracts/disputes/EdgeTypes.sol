@@ -59,6 +59,16 @@ struct Path {
     bytes32[] siblings;
 }
 
+/// @notice Where an edge is kept.
+/// @param place Of the edge.
+/// @param id Of the edge.
+/// @param behind A left child's: the place of right children behind it. Zero for right children and roots.
+struct Spot {
+    PlaceId place;
+    EdgeId id;
+    PlaceId behind;
+}
+
 /// @title EdgeHashing
 /// @notice Hashes of what the game speaks of (disputes reference, section 1).
 library EdgeHashing {

@@ -14,12 +14,12 @@ import {Edge, EdgeId, Opening, Path, PlaceId} from "./EdgeTypes.sol";
 /// stood without a rival, and the least of its children's timers: true claims collect all the time there is, false ones none. An
 /// assertion has won when its root's timer reaches the challenge window. Nothing depends on who makes a move.
 interface IDisputeGame {
-    /// @notice An edge that was made.
+    /// @notice A root or a right child that was made.
     /// @param mover Who made it.
     /// @param inherited What its children, or a level-1 root, have given it, seconds.
-    /// @param cost Of the move that made it, gwei, until that is paid. Zero for left children: the right one carries all.
+    /// @param cost Of the move that made it, and the left child, gwei, until that is paid.
     /// @param isFirst Whether it was the first in its place: the only one that ever stood alone.
-    /// @param isTrue Whether a confirmed assertion was shown to contain it.
+    /// @param isTrue Whether a confirmed assertion was shown to contain this level-0 leaf.
     struct Record {
         address mover;
         uint40 inherited;
@@ -166,9 +166,10 @@ interface IDisputeGame {
     function timer(Edge calldata edge) external view returns (uint256);
 
     /// @notice Whether the edge was made.
-    function exists(EdgeId id) external view returns (bool);
+    function exists(Edge calldata edge) external view returns (bool);
 
-    /// @notice All that is kept of an edge; zeros if it was never made.
+    /// @notice All that is kept of a root or a right child; zeros if it was never made. Of left children there is isTrue alone, and
+    /// they have no mover: whoever bisected made the right one.
     function getRecord(EdgeId id) external view returns (Record memory);
 
     /// @notice Who proved a leaf; zeros if nobody did.

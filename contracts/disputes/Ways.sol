@@ -1,50 +1,42 @@
 // SPDX-License-Identifier: MIT
 pragma solidity 0.8.30;
 
-import {Edge, EdgeHashing, EdgeId, Path, PlaceId} from "./EdgeTypes.sol";
+import {Edge, EdgeHashing, Path, PlaceId, Spot} from "./EdgeTypes.sol";
 import {IDisputeGame} from "./IDisputeGame.sol";
 
 /// @notice All edges along a way down and those beside it, deepest first.
-/// @param places Of the edges on the way, from its end up to its top.
-/// @param ids The same edges.
-/// @param placesBeside Of the siblings of all but the top.
-/// @param idsBeside The same edges.
+/// @param on The edges on the way, from its end up to its top.
+/// @param beside The siblings of all but the top.
 struct Way {
-    PlaceId[] places;
-    EdgeId[] ids;
-    PlaceId[] placesBeside;
-    EdgeId[] idsBeside;
+    Spot[] on;
+    Spot[] beside;
 }
 
 /// @title Ways
 /// @notice Works out the edges of a way from its top and the siblings along it.
 library Ways {
     /// @notice WrongPath unless the siblings lead from the path's end up to the top's root. At most 64 steps.
-    function walk(Edge calldata top, Path calldata path) internal pure returns (Way memory way) {
+    /// @param topSpot Where the top is kept.
+    function walk(Edge calldata top, Spot memory topSpot, Path calldata path) internal pure returns (Way memory way) {
         uint256 length = path.siblings.length;
         if (length > top.height || path.index >> length != top.index) revert IDisputeGame.WrongPath();
         bytes32[] memory nodes = _nodes(path);
         if (nodes[length] != top.root) revert IDisputeGame.WrongPath();
 
-        way.places = new PlaceId[](length + 1);
-        way.ids = new EdgeId[](length + 1);
-        way.placesBeside = new PlaceId[](length);
-        way.idsBeside = new EdgeId[](length);
+        way.on = new Spot[](length + 1);
+        way.beside = new Spot[](length);
+        way.on[length] = topSpot;
         bytes32 prefix = top.prefix;
-        _put(top, prefix, top.height, top.index, top.root, way.places, way.ids, length);
         for (uint256 k = length; k > 0;) {
             --k;
-            uint256 index = path.index >> k;
             uint256 height = top.height - length + k;
-            bytes32 sibling = path.siblings[k];
-            if (index & 1 == 1) {
-                _put(top, prefix, height, index ^ 1, sibling, way.placesBeside, way.idsBeside, k);
-                prefix = EdgeHashing.join(prefix, sibling);
+            uint256 leftIndex = (path.index >> k) & ~uint256(1);
+            if ((path.index >> k) & 1 == 1) {
+                (way.beside[k], way.on[k]) = _children(top, prefix, height, leftIndex, path.siblings[k], nodes[k]);
+                prefix = EdgeHashing.join(prefix, path.siblings[k]);
             } else {
-                bytes32 behind = EdgeHashing.join(prefix, nodes[k]);
-                _put(top, behind, height, index ^ 1, sibling, way.placesBeside, way.idsBeside, k);
+                (way.on[k], way.beside[k]) = _children(top, prefix, height, leftIndex, nodes[k], path.siblings[k]);
             }
-            _put(top, prefix, height, index, nodes[k], way.places, way.ids, k);
         }
     }
 
@@ -60,17 +52,19 @@ library Ways {
         }
     }
 
-    function _put(
+    /// @dev The two children, by their roots, of an edge with this prefix.
+    function _children(
         Edge calldata top,
         bytes32 prefix,
         uint256 height,
-        uint256 index,
-        bytes32 root,
-        PlaceId[] memory places,
-        EdgeId[] memory ids,
-        uint256 k
-    ) private pure {
-        places[k] = EdgeHashing.place(top.origin, top.level, height, index, prefix);
-        ids[k] = EdgeHashing.edgeId(places[k], root);
+        uint256 leftIndex,
+        bytes32 leftRoot,
+        bytes32 rightRoot
+    ) private pure returns (Spot memory left, Spot memory right) {
+        left.place = EdgeHashing.place(top.origin, top.level, height, leftIndex, prefix);
+        left.id = EdgeHashing.edgeId(left.place, leftRoot);
+        right.place = EdgeHashing.place(top.origin, top.level, height, leftIndex | 1, EdgeHashing.join(prefix, leftRoot));
+        right.id = EdgeHashing.edgeId(right.place, rightRoot);
+        left.behind = right.place;
     }
 }

@@ -17,7 +17,8 @@ from tandem.disputes.traces import Claims
 from tandem.disputes.updates import updates
 from tests.contracts.world import STEP_BOND, WINDOW, Assertion, World, now
 
-TIP = 10**9  # wei of gas
+TIP = 10**9  # wei a gas: what is always paid back
+FEES = {"max_priority_fee": TIP, "max_fee": 100 * TIP}
 
 
 @dataclass
@@ -55,16 +56,17 @@ class Table:
         claim = assertion.claim
         claims = Claims(claim.origin, claim.start, assertion.trace, self.world.heights[1])
         player = Player(account, assertion, claims)
-        self.note("createAssertion", self.world.teach(assertion).create(assertion, account))
+        self.note("createAssertion", self.world.teach(assertion).create(assertion, account, **FEES))
         return player
 
     def send(self, account: Any, method: Any, *arguments: Any, value: int = 0) -> Any:
         """A transaction of which the board takes note."""
-        receipt = method(*arguments, sender=account, value=value, priority_fee=TIP)
+        receipt = method(*arguments, sender=account, value=value, **FEES)
         return self.note(method.abis[0].name, receipt)
 
     def note(self, name: str, receipt: Any) -> Any:
-        self.made.append(Made(receipt.sender, name, receipt.gas_used, receipt.total_fees_paid))
+        price = ape.chain.blocks[receipt.block_number].base_fee + TIP
+        self.made.append(Made(receipt.sender, name, receipt.gas_used, receipt.gas_used * price))
         for log in receipt.decode_logs():
             event = event_of(log, receipt.timestamp)
             if event is not None:
@@ -101,11 +103,13 @@ class Table:
         return made
 
     def _answer(self, player: Player, due: Due) -> bool:
+        before = player.account.balance
         try:
             self.move(player.account, player.claims.make(due))
         except ape.exceptions.ContractLogicError as refused:
             assert due.edge.level == Level.STEPS and due.edge.height == 0, f"{due.describe()}: {refused}"
             player.given_up.add(due.edge.id)
+            self.made.append(Made(player.account.address, "refused", 0, before - player.account.balance))
             return False
         return True
 

@@ -208,7 +208,7 @@ class TestTrace:
         heir = world.assertion(child.id, L2State(batches=2))
         world.create(heir, alice)
         assert heir.claim.root.prefix == bytes(rollup.getAssertion(child.id).childStart)
-        assert world.game.exists(heir.claim.root.id)
+        assert world.game.exists(astuple(heir.claim.root))
 
 
 class TestRivals:

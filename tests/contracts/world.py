@@ -232,9 +232,9 @@ class World:
         trace = ToyTrace(start, end, leaves, longest=LONGEST, depths=self.heights, alter=alter)
         return Assertion(parent, state, acc, trace, trace.tree.root)
 
-    def create(self, assertion: Assertion, asserter: Any) -> Any:
+    def create(self, assertion: Assertion, asserter: Any, **options: Any) -> Any:
         self._states[assertion.id] = assertion.state
-        return self.rollup.createAssertion(*assertion.arguments, sender=asserter, value=BOND)
+        return self.rollup.createAssertion(*assertion.arguments, sender=asserter, value=BOND, **options)
 
     def teach(self, *assertions: Assertion) -> Self:
         """Where their runs end is the toy machine's truth, unless it knows of another end for the same run."""

@@ -139,11 +139,28 @@ class Match:
             self.honest_moves += 1
         self.look()
 
+    def hostile(self, claims: Claims) -> list[Due]:
+        """What a liar wants to do, but for what is the honest party's as well."""
+        honest = self.honest_edges()
+        return [due for due in self.due(claims) if due.edge.id not in honest]
+
+    def honest_edges(self) -> set[Hash]:
+        """Ids of the honest party's edges on the board."""
+        board = self.look()
+        records = [board.get(edge.id) for edge in (self.honest.root, *self.honest.step_roots())]
+        found = set()
+        while records:
+            record = records.pop()
+            if record is not None:
+                found.add(record.id)
+                records += record.children or ()
+        return found
+
     def liars_move(self, chance: Random) -> bool:
-        """Some of the liars' moves. Whether there was one."""
+        """Some of the liars' moves, at times useful ones. Whether there was one."""
         moved = False
         for claims in self.liars:
-            for due in self.due(claims):
+            for due in self.due(claims) if chance.random() < 0.2 else self.hostile(claims):
                 if chance.random() < 0.7:
                     moved |= self.try_answer(claims, due)
         return moved

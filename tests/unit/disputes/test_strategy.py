@@ -59,7 +59,7 @@ def play_until(match: Match, level: Level, height: int) -> list[Due]:
             return due
         match.answer()
         for liar in match.liars:
-            for each in match.due(liar):
+            for each in match.hostile(liar):
                 match.try_answer(liar, each)
     raise AssertionError("the game never came to it")
 
@@ -71,7 +71,7 @@ def play_out(match: Match) -> None:
         match.answer()
         moved = False
         for liar in match.liars:
-            for due in match.due(liar):
+            for due in match.hostile(liar):
                 moved |= match.try_answer(liar, due)
 
 

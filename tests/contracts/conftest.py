@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.contracts.table import Duel
 from tests.contracts.world import World
 
 
@@ -32,6 +33,17 @@ def bob(accounts: Any) -> Any:
 @pytest.fixture(scope="session")
 def world(project: Any, deployer: Any, sequencer: Any) -> World:
     return World(project, deployer, sequencer)
+
+
+@pytest.fixture(scope="session")
+def small_world(project: Any, accounts: Any) -> World:
+    """With traces of eight states."""
+    return World(project, accounts[4], accounts[6], heights=(3, 3))
+
+
+@pytest.fixture
+def duel(small_world: World, alice: Any, bob: Any) -> Duel:
+    return Duel(small_world, alice, bob)
 
 
 @pytest.fixture(scope="session")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import astuple, dataclass, field
 from typing import Any
 
@@ -15,10 +16,15 @@ from tandem.disputes.settlement import refunds, settlements
 from tandem.disputes.strategy import next_moves
 from tandem.disputes.traces import Claims
 from tandem.disputes.updates import updates
-from tests.contracts.world import STEP_BOND, WINDOW, Assertion, World, now
+from tests.contracts.world import STEP_BOND, WINDOW, Assertion, L2State, World, now
+from tests.support.toy_machine import Claim, lie_at
 
 TIP = 10**9  # wei a gas: what is always paid back
 FEES = {"max_priority_fee": TIP, "max_fee": 100 * TIP}
+
+
+def proves(due: Due) -> bool:
+    return due.edge.level == Level.STEPS and due.edge.height == 0
 
 
 @dataclass
@@ -94,11 +100,11 @@ class Table:
             case RefundSteps():
                 return self.send(account, game.refundSteps, astuple(move.root), astuple(move.path))
 
-    def turn(self, player: Player, most: int = 10_000) -> int:
-        """His answers to all that stands there now, as many as allowed. Gives their number."""
+    def turn(self, player: Player, but: Callable[[Due], bool] = lambda due: False) -> int:
+        """His answers to all that stands there now, but for some. Gives their number."""
         made = 0
-        for due in next_moves(self.board, player.claims, now(), WINDOW)[:most]:
-            if due.edge.id not in player.given_up:
+        for due in next_moves(self.board, player.claims, now(), WINDOW):
+            if due.edge.id not in player.given_up and not but(due):
                 made += self._answer(player, due)
         return made
 
@@ -107,15 +113,15 @@ class Table:
         try:
             self.move(player.account, player.claims.make(due))
         except ape.exceptions.ContractLogicError as refused:
-            assert due.edge.level == Level.STEPS and due.edge.height == 0, f"{due.describe()}: {refused}"
+            assert proves(due), f"{due.describe()}: {refused}"
             player.given_up.add(due.edge.id)
             self.made.append(Made(player.account.address, "refused", 0, before - player.account.balance))
             return False
         return True
 
-    def play(self, *players: Player) -> None:
-        """Until nobody has an answer."""
-        while sum(self.turn(player) for player in players):
+    def play(self, *players: Player, but: Callable[[Due], bool] = lambda due: False) -> None:
+        """Until nobody has an answer, but for some."""
+        while sum(self.turn(player, but) for player in players):
             pass
 
     def bring_up(self, player: Player) -> None:
@@ -155,6 +161,37 @@ class Table:
     def by(self, account: Any) -> list[Made]:
         """All that someone made."""
         return [made for made in self.made if made.by == account.address]
+
+
+class Duel(Table):
+    """Two assertions about one batch, of which Bob's has a false state within the steps of one boundary."""
+
+    def __init__(self, world: World, alice: Any, bob: Any) -> None:
+        super().__init__(world)
+        world.batch()
+        truth = world.assertion(world.genesis_id, L2State(batches=1), leaves=8)
+        self.leaf = next(leaf for leaf in (5, 3, 6, 2, 4, 1) if len(truth.trace.steps(leaf).tree) > 3)
+        """Of level 0, the first where they differ."""
+        self.step = 2
+        """Of level 1, the same."""
+        lie = world.assertion(world.genesis_id, L2State(batches=1), leaves=8, alter=lie_at(self.leaf, self.step))
+        world.teach(truth)
+        self.honest, self.liar = self.sit(alice, truth), self.sit(bob, lie)
+
+    def to_the_leaf(self) -> tuple[Edge, Edge]:
+        """Plays until level 1 is to be opened. Gives both leaves."""
+        self.play(self.honest, self.liar, but=lambda due: due.opens_steps)
+        return self.honest.claims.leaf(self.leaf), self.liar.claims.leaf(self.leaf)
+
+    def to_the_proof(self) -> tuple[Edge, Edge]:
+        """Plays until a step is to be proven. Gives both claims about it."""
+        self.play(self.honest, self.liar, but=proves)
+        return self.step_claim(self.honest).edge(0, self.step), self.step_claim(self.liar).edge(0, self.step)
+
+    def step_claim(self, player: Player) -> Claim:
+        """What one of them says of the steps to the leaf."""
+        assertion = player.assertion
+        return assertion.claim.below(self.leaf, assertion.trace.steps(self.leaf))
 
 
 def event_of(log: Any, at: int) -> Event | None:

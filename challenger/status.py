@@ -1,9 +1,11 @@
-"""The challenger's web page and metrics: /status for people, /status.json and /metrics for machines, /health."""
+"""The challenger's web server: /status for people, /status.json and /metrics for machines, /health."""
 
-import html
 import time
-from dataclasses import asdict
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from enum import Enum
 from threading import Thread
+from typing import Any
 
 import uvicorn
 from prometheus_client import CollectorRegistry, Gauge, generate_latest
@@ -12,38 +14,45 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from challenger.judge import Verdict
+from challenger.defender import Defender
+from challenger.judge import Judged, Verdict
+from challenger.page import render
+from challenger.playing import Playing
 from challenger.watcher import Snapshot, Watcher
 
 STALE_AFTER = 60.0
 """Seconds without an answer from L1 after which /health says no."""
 
-PAGE = """<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Tandem challenger</title>
-<meta http-equiv="refresh" content="2"><style>
-body{{font:15px/1.5 system-ui,sans-serif;margin:2rem auto;max-width:64rem;padding:0 1rem;color:#222}}
-h1{{font-size:1.4rem}} table{{border-collapse:collapse;width:100%;margin:1rem 0}}
-td,th{{text-align:left;padding:.3rem .6rem;border-bottom:1px solid #ddd;font-variant-numeric:tabular-nums}}
-code{{font-size:.85em}} .right{{color:#0a7a33}} .wrong{{color:#b00020;font-weight:600}} .open{{color:#8a6d00}}
-.banner{{padding:.6rem 1rem;border-radius:.4rem;background:#e7f6ec}} .banner.alarm{{background:#fde7ea;color:#b00020}}
-</style></head><body><h1>Tandem challenger</h1>
-<p class="banner {banner_class}">{banner}</p>
-<table><tr><th>L2 head (from L1 alone)</th><td>{head}</td></tr><tr><th>hash</th><td><code>{head_hash}</code></td></tr>
-<tr><th>batches, messages</th><td>{batches}, {messages}</td></tr>
-<tr><th>L1 read up to block</th><td>{l1_cursor}{l1_state}</td></tr></table>
-<h2>Assertions</h2><table>
-<tr><th>id</th><th>by</th><th>batches</th><th>L1 block</th><th>status</th><th>verdict</th></tr>
-{rows}</table></body></html>"""
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """All that there is to tell."""
+
+    snapshot: Snapshot
+    playing: Playing | None
+
+    @property
+    def alarms(self) -> tuple[str, ...]:
+        """Of the watcher and of the player."""
+        return self.snapshot.alarms + (self.playing.alarms if self.playing else ())
 
 
-def start_status_server(watcher: Watcher, host: str, port: int) -> uvicorn.Server:
+def start_status_server(watcher: Watcher, defender: Defender | None, host: str, port: int) -> uvicorn.Server:
     """Serve in a thread of its own. Set `should_exit` of what is returned to end it."""
+
+    def route(path: str, answer: Callable[[Status], Response]) -> Route:
+        def endpoint(_: Request) -> Response:
+            return answer(Status(watcher.snapshot(), defender.playing() if defender else None))
+
+        return Route(path, endpoint)
+
     app = Starlette(
         routes=[
-            Route("/", lambda request: _page(watcher, request)),
-            Route("/status", lambda request: _page(watcher, request)),
-            Route("/status.json", lambda request: _json(watcher, request)),
-            Route("/health", lambda request: _health(watcher, request)),
-            Route("/metrics", lambda request: _metrics(watcher, request)),
+            route("/", _page),
+            route("/status", _page),
+            route("/status.json", _json),
+            route("/health", _health),
+            route("/metrics", _metrics),
         ]
     )
     server = uvicorn.Server(uvicorn.Config(app, host=host, port=port, log_level="warning"))
@@ -51,60 +60,50 @@ def start_status_server(watcher: Watcher, host: str, port: int) -> uvicorn.Serve
     return server
 
 
-def _page(watcher: Watcher, _: Request) -> Response:
-    return HTMLResponse(render(watcher.snapshot()))
+def _page(status: Status) -> Response:
+    return HTMLResponse(render(status.snapshot, status.playing, status.alarms))
 
 
-def render(snapshot: Snapshot) -> str:
-    """The status page."""
-    rows = "".join(
-        f"<tr><td><code>0x{judged.id.hex()[:16]}…</code></td><td><code>{html.escape(judged.asserter[:10])}…</code></td>"
-        f"<td>{judged.opening.state.batches}</td><td>{judged.l1_block}</td>"
-        f"<td>{'confirmed' if judged.is_confirmed else 'pending'}</td>"
-        f'<td class="{judged.verdict}">{judged.verdict}</td></tr>'
-        for judged in reversed(snapshot.assertions)
-    )
-    alarms = "<br>".join(html.escape(alarm.message) for alarm in snapshot.alarms)
-    return PAGE.format(
-        banner_class="alarm" if alarms else "",
-        banner=f"ALARM: {alarms}" if alarms else "Every assertion on L1 agrees with the chain derived here.",
-        rows=rows,
-        head=snapshot.head,
-        head_hash=snapshot.head_hash,
-        batches=snapshot.batches,
-        messages=snapshot.messages,
-        l1_cursor=snapshot.l1_cursor,
-        l1_state="" if snapshot.l1_connected else " (L1 does not answer)",
-    )
-
-
-def _json(watcher: Watcher, _: Request) -> Response:
-    snapshot = watcher.snapshot()
-    content = asdict(snapshot)
-    content["assertions"] = [
-        {
-            "id": "0x" + judged.id.hex(),
-            "asserter": judged.asserter,
-            "batches": judged.opening.state.batches,
-            "l1Block": judged.l1_block,
-            "verdict": judged.verdict,
-            "confirmed": judged.is_confirmed,
-        }
-        for judged in snapshot.assertions
-    ]
-    content["alarms"] = [alarm.message for alarm in snapshot.alarms]
+def _json(status: Status) -> Response:
+    content = as_json(asdict(status.snapshot))
+    content["assertions"] = [_judged(judged) for judged in status.snapshot.assertions]
+    content["alarms"] = list(status.alarms)
+    content["playing"] = as_json(asdict(status.playing)) if status.playing else None
     return JSONResponse(content)
 
 
-def _health(watcher: Watcher, _: Request) -> Response:
-    snapshot = watcher.snapshot()
-    is_fresh = time.time() - snapshot.last_contact < STALE_AFTER
-    status = "ok" if is_fresh and not snapshot.alarms else "alarm" if snapshot.alarms else "L1 does not answer"
-    return JSONResponse({"status": status}, status_code=200 if status == "ok" else 503)
+def _judged(judged: Judged) -> dict[str, Any]:
+    return {
+        "id": "0x" + judged.id.hex(),
+        "asserter": judged.asserter,
+        "batches": judged.opening.state.batches,
+        "l1Block": judged.l1_block,
+        "verdict": judged.verdict,
+        "confirmed": judged.is_confirmed,
+    }
 
 
-def _metrics(watcher: Watcher, _: Request) -> Response:
-    snapshot = watcher.snapshot()
+def as_json(value: Any) -> Any:
+    """Bytes as 0x-hex and enumerations by their names, all the way down."""
+    if isinstance(value, bytes):
+        return "0x" + value.hex()
+    if isinstance(value, Enum):
+        return value.name.lower()
+    if isinstance(value, dict):
+        return {key: as_json(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [as_json(item) for item in value]
+    return value
+
+
+def _health(status: Status) -> Response:
+    is_fresh = time.time() - status.snapshot.last_contact < STALE_AFTER
+    health = "alarm" if status.alarms else "ok" if is_fresh else "L1 does not answer"
+    return JSONResponse({"status": health}, status_code=200 if health == "ok" else 503)
+
+
+def _metrics(status: Status) -> Response:
+    snapshot, playing = status.snapshot, status.playing
     registry = CollectorRegistry()
 
     def gauge(name: str, text: str, value: float) -> None:
@@ -114,9 +113,24 @@ def _metrics(watcher: Watcher, _: Request) -> Response:
     gauge("batches", "Batches derived", snapshot.batches)
     gauge("l1_cursor", "L1 block read last", snapshot.l1_cursor)
     gauge("l1_connected", "Whether L1 answers", snapshot.l1_connected)
-    gauge("alarms", "Things that must not be", len(snapshot.alarms))
+    gauge("alarms", "Things that must not be", len(status.alarms))
     gauge("derivation_blocks_per_second", "Speed of the last derivation", snapshot.blocks_per_second)
+    gauge("games", "Games that are not over", len(snapshot.games))
+    gauge("challenge_window_seconds", "The timer that decides", snapshot.window)
     verdicts = Gauge("tandem_challenger_assertions", "Assertions by verdict", ["verdict"], registry=registry)
     for verdict in Verdict:
         verdicts.labels(verdict).set(sum(judged.verdict == verdict for judged in snapshot.assertions))
+    timers = Gauge("tandem_challenger_timer_seconds", "Timers of roots", ["assertion", "side"], registry=registry)
+    for game in snapshot.games:
+        if game.own is not None:
+            timers.labels("0x" + game.own.hex(), "right").set(game.timer)
+        for wrong in game.false_roots:
+            timers.labels("0x" + wrong.assertion.hex(), "wrong").set(wrong.timer)
+    if playing is not None:
+        gauge("balance_wei", "Ether of the player", playing.balance)
+        gauge("spent_wei", "Paid for gas since the start", playing.spent)
+        gauge("credit_wei", "Owed by the dispute game", playing.credit)
+        gauge("at_stake_wei", "In bonds on L1", playing.at_stake)
+        gauge("moves", "Moves made since the start", playing.moves)
+        gauge("moves_due", "Moves to make now", sum(due.count for due in playing.next_moves))
     return Response(generate_latest(registry), media_type="text/plain; version=0.0.4")

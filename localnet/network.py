@@ -104,10 +104,11 @@ class LocalNet:
         self._start("sequencer", [*command, *arguments])
         self.children["sequencer"].wait_until(lambda: answers(self.l2_url), START_TIMEOUT)
 
-    def start_challenger(self, *arguments: str) -> None:
-        """Start the challenger in watch mode."""
+    def start_challenger(self, *arguments: str, play: bool = False) -> None:
+        """Start the challenger; also to start it again. `play`: with an account of its own, else it only watches."""
         _check_free(self.ports.status)
-        command = [sys.executable, "-m", "challenger", "--watch-only", "--deployment", str(self.deployment_path)]
+        command = [sys.executable, "-m", "challenger", "--deployment", str(self.deployment_path)]
+        command += [] if play else ["--watch-only"]
         command += ["--data", str(self.folder / "challenger"), "--l1", self.l1_url]
         self._start("challenger", [*command, "--port", str(self.ports.status), *arguments])
         self.children["challenger"].wait_until(lambda: self.challenger_status() is not None, START_TIMEOUT)

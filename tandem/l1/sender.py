@@ -90,6 +90,8 @@ class L1Sender:
         self._lock = Lock()
         self.bumps = 0
         """Fee bumps so far."""
+        self.spent = 0
+        """Wei paid for gas so far."""
 
     @property
     def address(self) -> str:
@@ -205,9 +207,10 @@ class L1Sender:
         """What became of a transaction whose nonce is used; None where that is not known yet."""
         for digest in flight.digests:
             receipt = self._receipt(digest)
-            if receipt is not None and receipt["status"] == 1:
-                return receipt
             if receipt is not None:
+                self.spent += receipt["gasUsed"] * receipt["effectiveGasPrice"]
+                if receipt["status"] == 1:
+                    return receipt
                 reason = self._reason(flight, receipt["blockNumber"])
                 return L1Rejected(f"{flight.name} reverted in L1 transaction {digest.to_0x_hex()}: {reason}")
         now = time.monotonic()

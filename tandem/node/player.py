@@ -12,7 +12,7 @@ and two players with the same claim help one another. The assertion itself is ma
 (Rollup.createAssertion); what decides and settles the game is in tandem.node.housekeeping.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from tandem.disputes.board import Board, Record
@@ -22,6 +22,7 @@ from tandem.disputes.traces import Claims
 from tandem.l1.contracts import L1
 from tandem.l1.game_encoding import move_call
 from tandem.l1.sender import L1Rejected, L1Sender, SendFailure
+from tandem.node.verification import Disagreement
 from tandem.primitives.types import Address
 
 GAS_RESERVE = 5 * 10**16
@@ -31,21 +32,21 @@ MADE_BEFORE = ("EdgeExists", "AlreadyProven")
 
 
 class Player:
-    """One game. `may_open(leaf)` is asked before a bond is staked on a leaf's steps; False: no move there."""
+    """One game."""
 
-    def __init__(
-        self, claims: Claims, address: str, window: int, may_open: Callable[[int], bool] = lambda leaf: True
-    ) -> None:
+    def __init__(self, claims: Claims, address: str, window: int) -> None:
         """`address`: whose earlier openings need not be worked out again. `window`: the challenge window, seconds."""
         self.claims = claims
+        self.disagreements: dict[int, Disagreement] = {}
+        """Leaves below which no move is made: what the trace says there is not what the stepper does."""
         self._address = Address(bytes.fromhex(address[2:]))
         self._window = window
-        self._may_open = may_open
 
     def dues(self, board: Board, now: int) -> list[Due]:
         """Own edges that need an answer at L1's time `now`, without working any out."""
         self.recall(board)
-        return next_moves(board, self.claims, now, self._window)
+        dues = next_moves(board, self.claims, now, self._window)
+        return [due for due in dues if due.leaf not in self.disagreements]
 
     def rounds(self, board: Board, now: int) -> Iterator[list[Answer]]:
         """The answers due, in rounds to be sent as they come: first all that are at hand, then, leaf by leaf, those for
@@ -76,9 +77,13 @@ class Player:
     def _make(self, board: Board, dues: Sequence[Due]) -> list[Answer]:
         answers = []
         for due in dues:
-            if due.opens_steps and not self._may_open(due.edge.index):
+            if due.leaf in self.disagreements:
                 continue
-            answer = self.claims.make(due)
+            try:
+                answer = self.claims.make(due)
+            except Disagreement as disagreement:
+                self.disagreements[disagreement.leaf] = disagreement
+                continue
             if not isinstance(answer, OpenSteps) or not self._is_open(board, answer):
                 answers.append(answer)
         return answers

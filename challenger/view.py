@@ -1,0 +1,126 @@
+"""What the status page shows of open games: worked out from the board and the book alone."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from challenger.judge import Verdict
+from tandem.disputes.board import Board, Record, Timers
+from tandem.disputes.edges import Level
+from tandem.l1.assertion_book import Assertion, AssertionBook
+from tandem.primitives.types import Hash
+from tandem.rollup.assertions import Status
+
+
+@dataclass(frozen=True, slots=True)
+class Front:
+    """Where two rival traces stand: the lowest pair of edges in one place that part them."""
+
+    level: int
+    height: int
+    index: int
+    turn: str
+    """Who is to answer: us, them, or nobody because the step is proven."""
+
+
+@dataclass(frozen=True, slots=True)
+class FalseRoot:
+    """A wrong assertion in an open game."""
+
+    assertion: Hash
+    asserter: str
+    status: Status
+    timer: int
+    """Of its root edge, all timers brought up, seconds."""
+    is_rivalled: bool
+    front: Front | None
+    """None while the right assertion is not on L1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Game:
+    """A right assertion with wrong children, not all of them rejected."""
+
+    parent: Hash
+    own: Hash | None
+    """The right child, None while it is not on L1."""
+    status: Status
+    """Of the right child."""
+    timer: int
+    """Of its root edge, seconds."""
+    false_roots: tuple[FalseRoot, ...]
+    edges: int
+    """Made below this parent, level 0 and 1."""
+
+
+def open_games(board: Board, book: AssertionBook, verdict: Callable[[Hash], Verdict], now: int) -> tuple[Game, ...]:
+    """All games that are not over at L1's time `now`, the oldest first."""
+    timers = Timers(now)
+    games = []
+    for parent in book:
+        if verdict(parent.id) != Verdict.RIGHT:
+            continue
+        children = book.children(parent.id)
+        wrong = [child for child in children if verdict(child.id) == Verdict.WRONG]
+        if all(child.status == Status.REJECTED for child in wrong):
+            continue
+        right = next((child for child in children if verdict(child.id) == Verdict.RIGHT), None)
+        games.append(_game(board, timers, parent, right, wrong))
+    return tuple(games)
+
+
+def root_of(board: Board, assertion: Assertion) -> Record | None:
+    """The root edge of an assertion's trace."""
+    roots = board.trace_roots(assertion.opening.parent_id)
+    return next((root for root in roots if root.edge.root == assertion.opening.trace_root), None)
+
+
+def _game(board: Board, timers: Timers, parent: Assertion, right: Assertion | None, wrong: list[Assertion]) -> Game:
+    own = root_of(board, right) if right else None
+    false_roots = []
+    for assertion in wrong:
+        root = root_of(board, assertion)
+        if root is not None:
+            false_roots.append(
+                FalseRoot(
+                    assertion.id,
+                    assertion.asserter,
+                    assertion.status,
+                    timers.true(root),
+                    root.is_rivalled,
+                    front(own, root) if own else None,
+                )
+            )
+    return Game(
+        parent.id,
+        right.id if right else None,
+        right.status if right else Status.NONE,
+        timers.true(own) if own else 0,
+        tuple(false_roots),
+        sum(1 for root in board.trace_roots(parent.id) for _ in _below(root)),
+    )
+
+
+def front(own: Record, other: Record) -> Front:
+    """Follow two rival edges down to where one of them is not answered yet."""
+    edge = own.edge
+    if edge.height and own.children and other.children:
+        left, right = zip(own.children, other.children, strict=True)
+        return front(*left) if left[0] is not left[1] else front(*right)
+    if edge.level == Level.TRACE and not edge.height and own.step_roots and other.step_roots:
+        return front(own.step_roots[0], other.step_roots[0])
+    return Front(int(edge.level), edge.height, edge.index, _turn(own))
+
+
+def _turn(own: Record) -> str:
+    if own.is_proven:
+        return "nobody"
+    answered = own.children is not None or bool(own.step_roots)
+    return "them" if answered else "us"
+
+
+def _below(record: Record) -> list[Record]:
+    """All edges below one, itself too."""
+    found = [record]
+    for below in (*(record.children or ()), *record.step_roots):
+        found += _below(below)
+    return found

@@ -48,7 +48,7 @@ class Preset:
 
 
 PRESETS = {
-    "development": Preset(3_600, 600, bond=ETHER // 10, step_bond=ETHER // 100),
+    "development": Preset(3_600, 600, bond=ETHER, step_bond=ETHER // 10),
     "production": Preset(7 * 86_400, 86_400, bond=10 * ETHER, step_bond=ETHER),
 }
 DEVELOPMENT_SEQUENCER = 1

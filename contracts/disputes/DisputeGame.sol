@@ -21,8 +21,6 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     uint256 private constant OPEN_WORDS = 14;
     /// @dev The same of a proof, but for siblings and the witness.
     uint256 private constant PROVE_WORDS = 14;
-    /// @dev The same of settling, but for the losers.
-    uint256 private constant SETTLE_WORDS = 8;
     /// @dev Gas of a bisection behind the point where its cost is known: the right child's slot and the event.
     uint256 private constant BISECT_REST = 24_000;
     /// @dev The same of an opening: slots of record and claim.
@@ -33,6 +31,10 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     uint256 private constant FUND_REST = 30_000;
     /// @dev Gas of the rollup's call that brings a bond, before it gets here.
     uint256 private constant FUND_CALL = 12_000;
+    /// @dev Gas of settling with one loser, the transaction's own included.
+    uint256 private constant SETTLE_GAS = 100_000;
+    /// @dev Gas of each loser more.
+    uint256 private constant LOSER_GAS = 30_000;
     /// @dev What it takes later, an edge, to bring its timer up and to credit its move.
     uint256 private constant EDGE_ALLOWANCE = 25_000;
     /// @dev The same of a root: transactions to update, confirm or settle, refund, withdraw, claim the bond.
@@ -44,8 +46,6 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     ITraceVerifier public immutable verifier;
     /// @inheritdoc IDisputeGame
     uint40 public immutable challengeWindow;
-    /// @inheritdoc IDisputeGame
-    uint256 public immutable stepBond;
 
     /// @inheritdoc IDisputeGame
     mapping(PlaceId place => EdgeId) public winner;
@@ -63,11 +63,10 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         uint8 stepHeight_,
         uint40 challengeWindow_,
         uint256 stepBond_
-    ) EdgeClocks(traceHeight_, stepHeight_) {
+    ) EdgeClocks(traceHeight_, stepHeight_) RefundPool(stepBond_) {
         rollup = rollup_;
         verifier = verifier_;
         challengeWindow = challengeWindow_;
-        stepBond = stepBond_;
     }
 
     /// @inheritdoc IDisputeGame
@@ -162,7 +161,6 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
 
     /// @inheritdoc IDisputeGame
     function settleSteps(Edge calldata root, bytes32[] calldata losers) external {
-        uint256 gasBefore = gasleft();
         if (root.level != STEPS || root.height != stepHeight) revert WrongPlace(root.level, root.height);
         Spot memory spot = _spot(root);
         (PlaceId place, EdgeId id) = (spot.place, spot.id);
@@ -175,16 +173,18 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         } else if (winner[place] != id) {
             revert NotWon(id, 0);
         }
-        uint256 count = losers.length;
-        for (uint256 i; i < count; ++i) {
+        uint256 settled;
+        for (uint256 i; i < losers.length; ++i) {
             EdgeId loser = EdgeHashing.edgeId(place, losers[i]);
             if (_records[loser].mover == address(0)) revert UnknownEdge(loser);
-            if (isSettled[loser]) revert NotLost(loser);
+            if (isSettled[loser]) continue; // someone was quicker, or it is the winner
             isSettled[loser] = true;
+            ++settled;
             emit StepRootLost(place, loser);
-            _fundPool(stepBond);
         }
-        if (count != 0) _payCollector(msg.sender, _cost(gasBefore, SETTLE_WORDS + count, FUND_REST));
+        if (settled == 0) return;
+        _fundPool(settled * stepBond);
+        _payCollector(msg.sender, _priced(SETTLE_GAS + LOSER_GAS * (settled - 1)));
     }
 
     /// @inheritdoc IDisputeGame

@@ -86,8 +86,6 @@ interface IDisputeGame {
     error WrongClaim(EdgeId claim);
     /// @notice Thrown when the edge's timer has not reached the window, or another has won in its place.
     error NotWon(EdgeId id, uint256 timer);
-    /// @notice Thrown when the bond of this root was settled before, or it is the winner.
-    error NotLost(EdgeId id);
     /// @notice Thrown when moves are to be paid that are not shown to have served a confirmed assertion.
     error NotConfirmed(EdgeId id);
     /// @notice Thrown when the pool does not hold the amount, wei. Have lost bonds brought first.
@@ -139,7 +137,7 @@ interface IDisputeGame {
 
     /// @notice Settles the bonds of level-1 roots in one place: the first whose timer reaches the window has won, all others lost.
     /// @param root The winner.
-    /// @param losers Roots of rivals of it. Whoever settles them is paid for that.
+    /// @param losers Roots of rivals of it; those that are settled are passed over. Whoever settles them is paid for that, by number.
     function settleSteps(Edge calldata root, bytes32[] calldata losers) external;
 
     /// @notice Credits the moves along a way down from the root of a confirmed assertion to those who made them.
@@ -199,6 +197,9 @@ interface IDisputeGame {
 
     /// @notice Bond of a level-1 root, wei.
     function stepBond() external view returns (uint256);
+
+    /// @notice Highest gas price that is paid back, wei: what a lost step bond covers for the moves that its root made necessary.
+    function priceCap() external view returns (uint256);
 
     /// @notice Height of a level-0 root.
     function traceHeight() external view returns (uint8);

@@ -12,11 +12,22 @@ abstract contract RefundPool is IDisputeGame {
     uint256 private constant WORD_GAS = 512;
     /// @dev A tip that is always paid back, wei.
     uint256 private constant TIP = 1 gwei;
+    /// @dev More than all the gas that one false level-1 root can make others spend: 26 bisections, an opening, the dearest proof.
+    uint256 private constant DISPUTE_GAS = 14_000_000;
 
+    /// @inheritdoc IDisputeGame
+    uint256 public immutable stepBond;
+    /// @inheritdoc IDisputeGame
+    uint256 public immutable priceCap;
     /// @inheritdoc IDisputeGame
     uint256 public pool;
     /// @inheritdoc IDisputeGame
     mapping(address who => uint256) public credit;
+
+    constructor(uint256 stepBond_) {
+        stepBond = stepBond_;
+        priceCap = stepBond_ / DISPUTE_GAS;
+    }
 
     /// @inheritdoc IDisputeGame
     function withdraw(address to) external {
@@ -56,14 +67,21 @@ abstract contract RefundPool is IDisputeGame {
 
     /// @dev What this transaction costs its sender, gwei: the gas from `gasBefore` to now, the transaction's own, that of the
     /// `words` of calldata that the move needs (not of all that are there: more cost nothing where a contract calls), and `more`
-    /// gas for what still comes. Its price is what the sender pays, up to twice the base fee and a tip, so that no one drains the
-    /// pool by tipping himself.
+    /// gas for what still comes.
     function _cost(uint256 gasBefore, uint256 words, uint256 more) internal view returns (uint40) {
         unchecked {
-            uint256 used = gasBefore - gasleft() + TRANSACTION_GAS + WORD_GAS * words + more;
+            return _priced(gasBefore - gasleft() + TRANSACTION_GAS + WORD_GAS * words + more);
+        }
+    }
+
+    /// @dev The cost of some gas, gwei, at what the sender pays: up to twice the base fee and a tip, so that no one drains the pool
+    /// by tipping himself, and up to what a lost bond can bear.
+    function _priced(uint256 gas) internal view returns (uint40) {
+        unchecked {
             uint256 most = 2 * block.basefee + TIP;
+            if (most > priceCap) most = priceCap;
             uint256 price = tx.gasprice < most ? tx.gasprice : most;
-            return uint40((used * price) / 1 gwei + 1);
+            return uint40((gas * price) / 1 gwei + 1);
         }
     }
 }

@@ -6,9 +6,10 @@ import click
 from rich.console import Console
 
 from localnet import LocalNet
-from story import act_one
+from story import act_one, act_two
 from story.run import run
 from story.stage import Stage
+from tandem.disputes.lies import Cheat
 from tandem.l1.contracts import checksum
 from tandem.l1.signer import development_account
 
@@ -18,12 +19,20 @@ REFUSED = development_account(5)
 
 @click.command()
 @click.option("--keep", type=click.Path(path_type=Path), help="Keep databases and logs in this folder.")
-def cli(keep: Path | None) -> None:
-    """Two layers that work: the story in the terminal, on real processes."""
-    run("demo", keep, _play)
+@click.option("--act", type=click.IntRange(1, 2), help="Play this act alone.")
+@click.option(
+    "--cheat",
+    type=click.Choice([str(cheat.value) for cheat in Cheat]),
+    default=Cheat.FAKE_WITHDRAWAL.value,
+    show_default=True,
+    help="What the sequencer lies about in act two.",
+)
+def cli(keep: Path | None, act: int | None, cheat: str) -> None:
+    """Two layers that work, and a lie that does not: the story in the terminal, on real processes."""
+    run("demo", keep, lambda net, console: _play(net, console, act, Cheat(cheat)))
 
 
-def _play(net: LocalNet, console: Console) -> None:
+def _play(net: LocalNet, console: Console, act: int | None, cheat: Cheat) -> None:
     console.print("[bold]Tandem: an L1, an EVM L2 above it, and value that moves between them[/]\n")
     with console.status("starting L1 (anvil)"):
         net.start_l1()
@@ -31,14 +40,18 @@ def _play(net: LocalNet, console: Console) -> None:
     with console.status("deploying the contracts (ape run deploy)"):
         net.deploy()
     console.print(f"   [green]✓[/] contracts        Inbox {checksum(net.deployment.l1.inbox)}")
+    refusal = ("--refuse", REFUSED.address)
     with console.status("starting the sequencer"):
-        net.start_sequencer("--refuse", REFUSED.address, "--batch-age", "3000")
+        net.start_sequencer(*refusal, "--batch-age", "3000")
     console.print(f"   [green]✓[/] sequencer        {net.l2_url}")
     with console.status("starting the challenger"):
-        net.start_challenger()
+        net.start_challenger(play=True)
     console.print(f"   [green]✓[/] challenger       {net.status_url}/status (it derives L2 from L1 alone)")
     stage = Stage(net, console)
-    act_one.play(stage)
+    if act != 2:
+        act_one.play(stage)
+    if act != 1:
+        act_two.play(stage, cheat, *refusal)
     console.print(f"\n[bold green]Done[/] in {stage.elapsed:.0f} s.")
 
 

@@ -145,17 +145,17 @@ class Stage:
             f"{sent.gas:>9,} gas {sent.milliseconds:>7,.0f} ms"
         )
 
-    def wait(self, what: str, ready: Callable[[], Any]) -> Any:
-        """Wait until `ready()` gives something true, and give that back."""
+    def wait(self, what: str, ready: Callable[[], Any], timeout: float = WAIT) -> Any:
+        """Wait until `ready()` gives something true, and give that back. DemoFailed after `timeout` seconds."""
         start = time.monotonic()
         with self.console.status(f"waiting: {what}"):
-            while time.monotonic() - start < WAIT:
+            while time.monotonic() - start < timeout:
                 found = ready()
                 if found:
                     return found
                 self.net.check()
                 time.sleep(0.1)
-        raise DemoFailed(f"not after {WAIT:.0f} s: {what}")
+        raise DemoFailed(f"not after {timeout:.0f} s: {what}")
 
     def travel(self, seconds: int) -> None:
         """Move L1's clock forward."""

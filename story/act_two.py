@@ -54,7 +54,7 @@ def play(stage: Stage, cheat: Cheat, *sequencer: str) -> None:
             act.dispute(disputed)
             act.last_step(disputed)
             act.decide()
-            act.withdraw()
+            act.withdraw(disputed)
             act.lie_is_worth_nothing(disputed)
     act.tally()
 
@@ -79,8 +79,6 @@ class _ActTwo:
         self.reader = GameReader(stage.contracts)
         self.names: dict[bytes, str] = {}
         """Transactions of the act by their hash."""
-        self.head = 0
-        """The last L2 block that the lie is about."""
         self.out: Sent
         """Bob's withdrawal."""
         self.parent: Assertion
@@ -108,7 +106,6 @@ class _ActTwo:
         initiate = self.passer.functions.initiateWithdrawal(stage.bob.address, 100_000, b"")
         self.out = l2.call(stage.bob, initiate, WITHDRAWN)
         self._name("bob withdraws 2 ETH", self.out)
-        self.head = l2.web3.eth.block_number
 
     def lie(self) -> None:
         """A false assertion, and who notices."""
@@ -122,9 +119,8 @@ class _ActTwo:
         self.false = stage.wait("the liar's assertion", lambda: self._by_liar(batches))
         self.parent = stage.wait("its parent", lambda: self.reader.book.get(self.false.opening.parent_id))
         state = self.false.opening.state
-        stage.tell(
-            f"it asserts block {short(state.block_hash)} behind batch {state.batches - 1}, with a bond of {self._bond()}"
-        )
+        asserted = f"block {short(state.block_hash)} behind batch {state.batches - 1}"
+        stage.tell(f"it asserts {asserted}, with a bond of {self._bond()}")
         stage.wait("the challenger's verdict", self._is_found_wrong)
         stage.tell(f"[green]the challenger derived L2 from L1 alone and says: wrong[/] ({stage.net.status_url}/status)")
         self.right = stage.wait("the challenger's rival assertion", self._rival)
@@ -202,13 +198,13 @@ class _ActTwo:
         stage.wait("the false assertion is rejected", self._is_rejected, SETTLE_TIMEOUT)
         stage.tell(f"[green]rejected:[/] 0x{self.false.id[:8].hex()}…; its bond is in the pool that pays for moves")
 
-    def withdraw(self) -> None:
+    def withdraw(self, disputed: Disputed) -> None:
         """What is owed is paid."""
         stage = self.stage
         stage.step("Bob's withdrawal pays")
         before = stage.l1.web3.eth.get_balance(stage.bob.address)
         [event] = self.passer.events.MessagePassed().process_receipt(self.out.receipt, errors=DISCARD)
-        assertion = withdrawal.Assertion(self.right.opening, self.head)
+        assertion = withdrawal.Assertion(self.right.opening, disputed.right.end.block.number)
         stage.show("dave finalises it", stage.l1, withdrawal.finalize(stage, assertion, event["args"]))
         if stage.l1.web3.eth.get_balance(stage.bob.address) != before + WITHDRAWN:
             raise DemoFailed("bob's ether did not arrive")

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install test check compile demo prove devnet bench state-tests prove-state-tests fuzz abi lock clean
+.PHONY: install test check compile demo prove devnet bench state-tests prove-state-tests fuzz model abi lock clean
 
 # The Python files of scripts/ import packages of this repository.
 export PYTHONPATH := $(CURDIR)
@@ -48,6 +48,12 @@ prove-state-tests: install
 SECONDS ?= 60
 fuzz: install
 	@$(BIN)/python -m tests.conformance.fuzz --seconds $(SECONDS) $(ARGS)
+
+# make model [EXAMPLES=2000]: the dispute game against its model and its adversaries, and figures
+EXAMPLES ?= 2000
+model: install
+	@TANDEM_MODEL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/model -m "slow or not slow" -q $(ARGS)
+	@$(BIN)/python -m tests.model.sweep --plays $(EXAMPLES)
 
 # Export the ABIs that Python uses from the compiled contracts
 abi: compile

@@ -1,0 +1,45 @@
+"""The game holds against all that the machine tries, and the machine finds what is put wrong into the game.
+
+`make model EXAMPLES=2000` is the longer search, with all flaws.
+"""
+
+import os
+
+import pytest
+
+from tests.model.arena import Disagreement
+from tests.model.dispute import build, search
+from tests.model.flaws import FLAWS, MORE_FLAWS, Flaw
+
+EXAMPLES = 60
+"""Disputes in which a flaw is to be found."""
+MORE_EXAMPLES = int(os.environ.get("TANDEM_MODEL_EXAMPLES", "2000"))
+
+
+@pytest.mark.parametrize("optimize", [True, False], ids=["as deployed", "as flaws are put in"])
+def test_the_game_holds(optimize: bool) -> None:
+    search(build(optimize=optimize), EXAMPLES)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(0)
+def test_the_game_holds_for_long() -> None:
+    search(build(), MORE_EXAMPLES)
+
+
+def find(flaw: Flaw) -> None:
+    """Raises Disagreement."""
+    search(build(flaw.overlay(), optimize=False), EXAMPLES)
+
+
+@pytest.mark.parametrize("flaw", FLAWS, ids=str)
+def test_a_flaw_is_found(flaw: Flaw) -> None:
+    with pytest.raises(Disagreement):
+        find(flaw)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("flaw", MORE_FLAWS, ids=str)
+def test_more_flaws_are_found(flaw: Flaw) -> None:
+    with pytest.raises(Disagreement):
+        find(flaw)

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.primitives.hashing import keccak
-from tandem.rollup.trace_tree import PIECE, WORD, TraceTree
+from tandem.rollup.trace_tree import KEPT_FROM, PIECE, WORD, TraceTree
 from tandem.state import words
 
 
@@ -51,16 +51,36 @@ def test_there_are_no_nodes_outside(height: int, index: int) -> None:
         TraceTree(bytes(32), 4).node(height, index)
 
 
-@pytest.mark.parametrize("count", [PIECE // WORD - 1, PIECE // WORD, PIECE // WORD + 1, 3 * PIECE // WORD + 5])
-def test_levels_longer_than_a_piece(count: int) -> None:
+EVEN = 1 << KEPT_FROM
+
+
+@pytest.mark.parametrize("count", [EVEN - 1, EVEN, EVEN + 1, 4 * EVEN, 5 * EVEN + 5])
+def test_nodes_that_are_kept_and_nodes_that_are_worked_out(count: int) -> None:
     states = leaves(count)
-    depth = 15
-    full = states + [states[-1]] * ((1 << depth) - count)
-    assert TraceTree(bytearray(b"".join(states)), depth).root == words.root(full, depth)
+    depth = 13
+    levels = [states + [states[-1]] * ((1 << depth) - count)]
+    while len(levels[-1]) > 1:
+        below = levels[-1]
+        levels.append([keccak(below[at] + below[at + 1]) for at in range(0, len(below), 2)])
+    tree = TraceTree(bytearray(b"".join(states)), depth)
+    for height, level in enumerate(levels):
+        step = max(len(level) // 8, 1)
+        indices = {*range(0, len(level), step), len(level) - 1, min(count >> height, len(level) - 1)}
+        assert all(tree.node(height, index) == level[index] for index in indices)
+
+
+@pytest.mark.parametrize("depth", [9, 10, 26])
+def test_a_tree_is_made_anew_without_hashing_its_leaves(depth: int) -> None:
+    states = b"".join(leaves(min(3000, 1 << depth)))
+    tree = TraceTree(states, depth)
+    again = TraceTree(states, depth, tree.lowest_kept)
+    assert again.root == tree.root
+    assert again.proof(77) == tree.proof(77)
+    assert len(tree.lowest_kept) == (WORD * -(-len(states) // PIECE) if depth >= KEPT_FROM else 0)
 
 
 def test_the_longest_trace_takes_few_bytes_a_state() -> None:
-    """Anyone may make a transaction of 2^24 steps: a challenger must have the memory for its tree, and for several."""
+    """Anyone may make a transaction of 2^24 steps: a challenger must have the memory for its tree, and for many."""
     count = 1 << 17
     states = bytearray(keccak(b"state")) * count
     tracemalloc.start()
@@ -68,5 +88,5 @@ def test_the_longest_trace_takes_few_bytes_a_state() -> None:
     kept, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert len(tree) == count
-    assert kept < 40 * count
-    assert peak < 50 * count, "with the 32 bytes of the states themselves, below 1.4 GB for 2^24 steps"
+    assert kept < count // 8
+    assert peak < 2 * count, "besides the 32 bytes of the states themselves, which may be in a file"

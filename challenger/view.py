@@ -5,21 +5,10 @@ from dataclasses import dataclass
 
 from challenger.judge import Verdict
 from tandem.disputes.board import Board, Record, Timers
-from tandem.disputes.edges import Level
+from tandem.disputes.fronts import Front, front
 from tandem.l1.assertion_book import Assertion, AssertionBook
 from tandem.primitives.types import Hash
 from tandem.rollup.assertions import Status
-
-
-@dataclass(frozen=True, slots=True)
-class Front:
-    """Where two rival traces stand: the lowest pair of edges in one place that part them."""
-
-    level: int
-    height: int
-    index: int
-    turn: str
-    """Who is to answer: us, them, or nobody because the step is proven."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,24 +87,6 @@ def _game(board: Board, timers: Timers, parent: Assertion, right: Assertion | No
         tuple(false_roots),
         sum(1 for root in board.trace_roots(parent.id) for _ in _below(root)),
     )
-
-
-def front(own: Record, other: Record) -> Front:
-    """Follow two rival edges down to where one of them is not answered yet."""
-    edge = own.edge
-    if edge.height and own.children and other.children:
-        left, right = zip(own.children, other.children, strict=True)
-        return front(*left) if left[0] is not left[1] else front(*right)
-    if edge.level == Level.TRACE and not edge.height and own.step_roots and other.step_roots:
-        return front(own.step_roots[0], other.step_roots[0])
-    return Front(int(edge.level), edge.height, edge.index, _turn(own))
-
-
-def _turn(own: Record) -> str:
-    if own.is_proven:
-        return "nobody"
-    answered = own.children is not None or bool(own.step_roots)
-    return "them" if answered else "us"
 
 
 def _below(record: Record) -> list[Record]:

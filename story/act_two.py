@@ -22,7 +22,7 @@ from tandem.l1.encoding import opening_arguments, proof_arguments, withdrawal_ar
 from tandem.l1.game_reader import GameReader
 from tandem.l1.signer import development_account
 from tandem.node.replica import catch_up
-from tandem.primitives.types import Address
+from tandem.primitives.types import Address, Hash
 from tandem.rollup.assertions import Status
 from tandem.rollup.withdrawals import prove_withdrawal
 from tandem.state.tables import StateTables
@@ -133,7 +133,7 @@ class _ActTwo:
         self._check(disputed)
         count = len(disputed.right.tree)
         stage.tell(f"the assertions commit to trees over the machine's states: {count} of them in {self._batches()}")
-        liar, challenger = Party(self.cheater, self.false), Party(self.challenger, self.right)
+        liar, challenger = self._party(self.cheater, self.false), self._party(self.challenger, self.right)
         view = GameView(self.reader, self.accounts, liar, challenger, stage.deployment.l1.challenge_window)
         view.update()
         screen = Screen(stage.console, view)
@@ -272,6 +272,10 @@ class _ActTwo:
         stage.tell("[green]honesty cost the challenger nothing[/]: every move was paid from the liar's bonds")
 
     # -- what is looked at
+
+    def _party(self, account: Account, assertion: Assertion) -> Party:
+        root = self.stage.contracts.rollup.functions.rootEdge(assertion.id).call()
+        return Party(account, assertion.id, Hash(root))
 
     def _name(self, what: str, sent: Sent) -> None:
         self.names[sent.hash] = what

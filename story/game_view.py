@@ -11,14 +11,14 @@ from rich.table import Table
 from web3 import Web3
 from web3.exceptions import Web3ValueError
 
-from challenger.view import Front, front, root_of
 from story.stage import ETHER
-from tandem.disputes.board import Board, Record, Timers
+from tandem.disputes.board import Record, Timers
 from tandem.disputes.edges import INFINITE
-from tandem.l1.assertion_book import Assertion
+from tandem.disputes.fronts import Front, front
 from tandem.l1.contracts import L1
 from tandem.l1.game_reader import GameReader
 from tandem.node.player import leaves_below
+from tandem.primitives.types import Hash
 
 LINE_EVERY = 5
 """Heights between two lines where there is no terminal to draw in."""
@@ -76,7 +76,10 @@ class Party:
     """Who plays, for which assertion."""
 
     account: Account
-    assertion: Assertion
+    assertion: Hash
+    """Its id."""
+    root: Hash
+    """Of the edge over its whole trace."""
 
 
 class GameView:
@@ -125,7 +128,7 @@ class GameView:
             table.add_column(f"{party.account.name} {party.account.address[:8]}…", justify="right", ratio=1)
         roots = self._roots()
         rows: tuple[tuple[str, Callable[[Party, Record | None], str]], ...] = (
-            ("assertion", lambda party, _: f"0x{party.assertion.id[:8].hex()}…"),
+            ("assertion", lambda party, _: f"0x{party.assertion[:8].hex()}…"),
             ("edges in its trace", lambda _, root: str(len(edges_below(root)))),
             ("its root's clock", lambda _, root: self._clock(timers, root)),
             ("calls to L1", lambda party, _: str(party.account.calls)),
@@ -138,8 +141,7 @@ class GameView:
         return table
 
     def _roots(self) -> tuple[Record | None, Record | None]:
-        board: Board = self._reader.board
-        liar, challenger = (root_of(board, party.assertion) for party in self._parties)
+        liar, challenger = (self._reader.board.get(party.root) for party in self._parties)
         return liar, challenger
 
     def _where(self) -> str:

@@ -32,7 +32,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     /// @dev Gas of the rollup's call that brings a bond, before it gets here.
     uint256 private constant FUND_CALL = 12_000;
     /// @dev Gas of settling with one loser, the transaction's own included.
-    uint256 private constant SETTLE_GAS = 100_000;
+    uint256 private constant SETTLE_GAS = 110_000;
     /// @dev Gas of each loser more.
     uint256 private constant LOSER_GAS = 30_000;
     /// @dev What it takes later, an edge, to bring its timer up and to credit its move.

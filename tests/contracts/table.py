@@ -170,11 +170,12 @@ class Duel(Table):
         super().__init__(world)
         world.batch()
         truth = world.assertion(world.genesis_id, L2State(batches=1), leaves=8)
-        self.leaf = next(leaf for leaf in (5, 3, 6, 2, 4, 1) if len(truth.trace.steps(leaf).tree) > 3)
+        self.leaf = 6
         """Of level 0, the first where they differ."""
         self.step = 2
         """Of level 1, the same."""
         lie = world.assertion(world.genesis_id, L2State(batches=1), leaves=8, alter=lie_at(self.leaf, self.step))
+        assert len(truth.trace.steps(self.leaf).tree) > self.step + 1, "the lie is between others"
         world.teach(truth)
         self.honest, self.liar = self.sit(alice, truth), self.sit(bob, lie)
 

@@ -54,15 +54,13 @@ class TestBisect:
 
     def test_shares_a_half_with_a_rival(self, duel, game, alice, bob):
         mine, theirs = duel.honest.assertion.claim, duel.liar.assertion.claim
-        shared, later = int(duel.leaf < 4), int(duel.leaf >= 4)
-        assert (mine.edge(2, 0) == theirs.edge(2, 0)) == (duel.leaf >= 4)
+        assert mine.edge(2, 0) == theirs.edge(2, 0)
         bisect(game, mine, mine.root, alice)
         first = now()
         bisect(game, theirs, theirs.root, bob)
-        assert game.clock(mine.edge(2, later).place) == (first, now())
-        if not shared:
-            assert game.clock(mine.edge(2, 0).place) == (first, 0)
-            assert not game.getRecord(theirs.edge(2, 1).id).isFirst
+        assert game.clock(mine.edge(2, 0).place) == (first, 0)
+        assert game.clock(mine.edge(2, 1).place) == (first, now())
+        assert not game.getRecord(theirs.edge(2, 1).id).isFirst
 
     def test_is_anyones(self, duel, game, deployer):
         claim = duel.honest.assertion.claim
@@ -159,9 +157,8 @@ class TestOpenSteps:
             game.openSteps(astuple(unknown), *call[1:], sender=alice, value=STEP_BOND)
         claim = duel.honest.assertion.claim
         beside = claim.edge(0, duel.leaf ^ 1)
-        if duel.leaf % 2:
-            with ape.reverts(game.NotRivalled, id=beside.id):
-                game.openSteps(astuple(beside), *call[1:], sender=alice, value=STEP_BOND)
+        with ape.reverts(game.NotRivalled, id=beside.id):
+            game.openSteps(astuple(beside), *call[1:], sender=alice, value=STEP_BOND)
 
     def test_shows_that_its_steps_end_in_the_leaf(self, duel, game, call, alice):
         head, proof = call[:3], call[3]

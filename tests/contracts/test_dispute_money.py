@@ -1,0 +1,342 @@
+"""DisputeGame: bonds of level 1, the pool, and who is paid from it (settle, refund, withdraw)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import astuple, replace
+
+import ape
+import pytest
+from eth_utils import keccak
+
+from tandem.disputes.edges import Path
+from tandem.disputes.strategy import next_moves
+from tests.contracts.table import FEES, TIP
+from tests.contracts.world import BOND, STEP_BOND, WINDOW, ZERO_ADDRESS, L2State, now, pass_time, place
+
+
+@pytest.fixture
+def game(small_world):
+    return small_world.game
+
+
+@pytest.fixture
+def played(duel):
+    """All moves made, and the time passed."""
+    duel.play(duel.honest, duel.liar)
+    pass_time(WINDOW)
+    return duel
+
+
+@pytest.fixture
+def won(played):
+    """Confirmed, and nothing settled yet."""
+    played.bring_up(played.honest)
+    played.confirm(played.honest)
+    return played
+
+
+@pytest.fixture
+def settled(won):
+    """The lost bonds brought to the pool."""
+    won.settle(won.honest, won.liar.assertion)
+    return won
+
+
+@pytest.fixture
+def roots(duel):
+    """Of level 1: the true one and the false one."""
+    return lambda: (duel.step_claim(duel.honest).root, duel.step_claim(duel.liar).root)
+
+
+def unsettled(table):
+    """Bonds of level 1 that nobody has brought anywhere yet, wei."""
+    return STEP_BOND * sum(record.claim is not None and not record.is_settled for record in table.board)
+
+
+def holds(table, *accounts):
+    """The game's balance is what it owes."""
+    game = table.world.game
+    owed = sum(game.credit(account) for account in accounts)
+    return game.balance == game.pool() + owed + unsettled(table)
+
+
+def paid_for(receipt):
+    """Wei that a transaction with these fees has cost."""
+    return receipt.gas_used * (ape.chain.blocks[receipt.block_number].base_fee + TIP)
+
+
+class TestSettle:
+    def test_gives_the_winner_back_his_bond_and_the_pool_the_losers(self, won, game, roots, alice, deployer):
+        true, false = roots()
+        logs = game.settleSteps(astuple(true), [false.root], sender=deployer).decode_logs()
+        names = [log.event_name for log in logs]
+        assert names == ["StepRootWon", "Credited", "StepRootLost", "PoolFunded", "Credited"]
+        assert (bytes(logs[0].place), bytes(logs[0].id)) == (true.place, true.id)
+        assert (logs[1].to, logs[1].amount) == (alice.address, STEP_BOND)
+        assert (bytes(logs[2].place), bytes(logs[2].id)) == (false.place, false.id)
+        assert (logs[3].amount, logs[4].to) == (STEP_BOND, deployer.address)
+        assert game.pool() + game.credit(deployer) == STEP_BOND
+        assert bytes(game.winner(true.place)) == true.id
+        assert game.isSettled(true.id)
+        assert game.isSettled(false.id)
+
+    def test_pays_for_the_work_of_it(self, won, game, roots, deployer):
+        """But for the winner's own bond, which his opening is credited with."""
+        true, false = roots()
+        game.settleSteps(astuple(true), [], sender=deployer)
+        receipt = game.settleSteps(astuple(true), [false.root], sender=deployer, **FEES)
+        assert paid_for(receipt) <= game.credit(deployer) <= 2 * paid_for(receipt)
+
+    def test_pays_nothing_for_what_was_settled(self, settled, game, roots, deployer):
+        true, false = roots()
+        pool = game.pool()
+        assert game.settleSteps(astuple(true), [false.root, true.root], sender=deployer).decode_logs() == []
+        assert (game.pool(), game.credit(deployer)) == (pool, 0)
+
+    def test_takes_the_winner_first_and_losers_later(self, won, game, roots, deployer):
+        true, false = roots()
+        assert len(game.settleSteps(astuple(true), [], sender=deployer).decode_logs()) == 2
+        assert not game.isSettled(false.id)
+        assert len(game.settleSteps(astuple(true), [false.root], sender=deployer).decode_logs()) == 3
+        assert holds_after_settling(game, deployer, true)
+
+    def test_waits_for_the_window(self, played, game, roots, deployer):
+        true, false = roots()
+        for root in (true, false):  # nobody has brought the timers up
+            with ape.reverts(game.NotWon, id=root.id, timer=game.timer(astuple(root))):
+                game.settleSteps(astuple(root), [], sender=deployer)
+
+    def test_has_one_winner(self, settled, game, roots, deployer):
+        _, false = roots()
+        with ape.reverts(game.NotWon, id=false.id, timer=0):
+            game.settleSteps(astuple(false), [], sender=deployer)
+
+    def test_is_about_roots_of_level_1_that_are_there(self, won, game, roots, deployer):
+        true, _ = roots()
+        level_0 = won.honest.assertion.claim.root
+        below = won.step_claim(won.honest).edge(2, 0)
+        for edge in (level_0, below):
+            with ape.reverts(game.WrongPlace, level=edge.level, height=edge.height):
+                game.settleSteps(astuple(edge), [], sender=deployer)
+        nobody = replace(true, root=keccak(b"nobody's"))
+        with ape.reverts(game.UnknownEdge, id=nobody.id):
+            game.settleSteps(astuple(nobody), [], sender=deployer)
+        with ape.reverts(game.UnknownEdge, id=nobody.id):
+            game.settleSteps(astuple(true), [nobody.root], sender=deployer)
+
+
+def holds_after_settling(game, deployer, true):
+    """Both bonds are where they belong."""
+    owed = game.credit(game.getRecord(true.id).mover) + game.credit(deployer)
+    return game.balance == game.pool() + owed == 2 * STEP_BOND
+
+
+class TestRefund:
+    def test_pays_every_move_for_the_truth_what_it_cost(self, settled, game, alice):
+        moves = [made for made in settled.by(alice) if made.name in ("createAssertion", "bisect", "openSteps", "prove")]
+        before = game.credit(alice)
+        settled.refund(settled.honest)
+        gained = game.credit(alice) - before
+        paid = sum(made.paid for made in moves)
+        assert len(moves) == 1 + 3 + 1 + 3 + 1
+        assert paid < gained < 4 * paid
+        assert holds(settled, alice)
+
+    def test_pays_each_mover_what_his_moves_cost(self, duel, small_world, game, accounts):
+        """Every honest move by somebody else."""
+        movers, paid, at = [accounts[i] for i in (5, 7, 8, 9)], Counter(), 0
+        while due := dues(duel):
+            mover = movers[at % len(movers)]
+            duel.move(mover, duel.honest.claims.make(due[0]))
+            paid[mover.address] += duel.made[-1].paid
+            at += 1
+            duel.turn(duel.liar)
+        pass_time(WINDOW)
+        duel.bring_up(duel.honest)
+        duel.confirm(duel.honest)
+        duel.settle(duel.honest, duel.liar.assertion)
+        before = {mover.address: game.credit(mover) for mover in movers}
+        duel.refund(duel.honest)
+        for mover in movers:
+            gained = game.credit(mover) - before[mover.address]
+            assert gained >= paid[mover.address] > 0
+        assert holds(duel, *movers, duel.honest.account)
+
+    def test_costs_the_honest_party_nothing_in_the_end(self, settled, game, alice):
+        settled.refund(settled.honest)
+        assert game.credit(alice) >= STEP_BOND + sum(made.paid for made in settled.by(alice))
+
+    def test_pays_once(self, settled, game, alice):
+        settled.refund(settled.honest)
+        credit, pool = game.credit(alice), game.pool()
+        claim, steps = settled.honest.assertion.claim, settled.step_claim(settled.honest)
+        way, below = astuple(claim.path(0, settled.leaf)), astuple(steps.path(0, settled.step))
+        game.refundTrace(settled.honest.assertion.id, astuple(claim.root), way, sender=alice)
+        game.refundSteps(astuple(steps.root), below, sender=alice)
+        assert (game.credit(alice), game.pool()) == (credit, pool)
+
+    def test_never_pays_a_lie(self, settled, game, bob):
+        claim, steps = settled.liar.assertion.claim, settled.step_claim(settled.liar)
+        way = astuple(claim.path(0, settled.leaf))
+        for assertion in (settled.liar.assertion.id, settled.honest.assertion.id):
+            with ape.reverts(game.NotConfirmed, id=claim.root.id):
+                game.refundTrace(assertion, astuple(claim.root), way, sender=bob)
+        with ape.reverts(game.NotConfirmed, id=steps.root.id):
+            game.refundSteps(astuple(steps.root), astuple(steps.path(0, settled.step)), sender=bob)
+        assert game.credit(bob) == 0
+
+    def test_waits_for_the_confirmation(self, played, game, alice):
+        claim = played.honest.assertion.claim
+        with ape.reverts(game.NotConfirmed, id=claim.root.id):
+            game.refundTrace(played.honest.assertion.id, astuple(claim.root), astuple(claim.path(3, 0)), sender=alice)
+
+    def test_of_level_1_needs_the_leaf_shown_true(self, settled, game, alice):
+        claim, steps = settled.honest.assertion.claim, settled.step_claim(settled.honest)
+        below = (astuple(steps.root), astuple(steps.path(0, settled.step)))
+        with ape.reverts(game.NotConfirmed, id=steps.root.id):
+            game.refundSteps(*below, sender=alice)
+        partly = astuple(claim.path(1, settled.leaf >> 1))
+        game.refundTrace(settled.honest.assertion.id, astuple(claim.root), partly, sender=alice)
+        with ape.reverts(game.NotConfirmed, id=steps.root.id):
+            game.refundSteps(*below, sender=alice)
+        whole = astuple(claim.path(0, settled.leaf))
+        game.refundTrace(settled.honest.assertion.id, astuple(claim.root), whole, sender=alice)
+        assert game.getRecord(settled.honest.claims.leaf(settled.leaf).id).isTrue
+        game.refundSteps(*below, sender=alice)
+
+    def test_of_level_1_waits_for_the_settlement(self, won, game, alice):
+        steps = won.step_claim(won.honest)
+        with ape.reverts(game.NotConfirmed, id=steps.root.id):
+            game.refundSteps(astuple(steps.root), astuple(steps.path(0, won.step)), sender=alice)
+
+    def test_pays_an_opening_that_nobody_answered(self, duel, game, alice):
+        duel.to_the_leaf()
+        duel.play(duel.honest)
+        pass_time(WINDOW)
+        duel.bring_up(duel.honest)
+        duel.confirm(duel.honest)
+        duel.settle(duel.honest, duel.liar.assertion)
+        before = game.credit(alice)
+        duel.refund(duel.honest)
+        moves = [made for made in duel.by(alice) if made.name in ("createAssertion", "bisect", "openSteps")]
+        assert game.credit(alice) - before >= sum(made.paid for made in moves)
+        assert holds(duel, alice)
+
+    def test_pays_nothing_for_an_assertion_that_nobody_rivals(self, small_world, game, alice, bob):
+        small_world.batch()
+        assertion = small_world.assertion(small_world.genesis_id, L2State(batches=1), leaves=8)
+        small_world.create(assertion, alice)
+        pass_time(WINDOW)
+        small_world.rollup.confirmAssertion(assertion.id, sender=alice)
+        claim = assertion.claim
+        receipt = game.refundTrace(assertion.id, astuple(claim.root), astuple(claim.path(3, 0)), sender=alice)
+        assert receipt.decode_logs() == []
+
+    def test_is_limited_by_the_pool(self, won, game, alice):
+        claim = won.honest.assertion.claim
+        with ape.reverts(game.PoolExhausted, available=0):
+            game.refundTrace(won.honest.assertion.id, astuple(claim.root), astuple(claim.path(3, 0)), sender=alice)
+
+    def test_needs_the_way(self, settled, game, alice):
+        claim = settled.honest.assertion.claim
+        wrong = Path(0, claim.tree.node(0, 1), claim.tree.proof(0))
+        with ape.reverts(game.WrongPath):
+            game.refundTrace(settled.honest.assertion.id, astuple(claim.root), astuple(wrong), sender=alice)
+
+
+def dues(duel):
+    """The honest party's next moves."""
+    return next_moves(duel.board, duel.honest.claims, now(), WINDOW)
+
+
+class TestPrices:
+    @pytest.fixture
+    def cost(self, duel, game, accounts):
+        """What is kept of a bisection's cost, and what was paid, when it is made in this way."""
+
+        def measure(tip=TIP, through=None, padding=b""):
+            claim = duel.honest.assertion.claim
+            arguments = (astuple(claim.root), *claim.halves(claim.root))
+            with ape.chain.isolate():
+                fees = {"max_priority_fee": tip, "max_fee": tip + 100 * TIP}
+                if through is None:
+                    receipt = game.bisect(*arguments, sender=accounts[2], **fees)
+                else:
+                    call = bytes(game.bisect.encode_input(*arguments)) + padding
+                    receipt = through.forward(game, 0, call, sender=accounts[2], **fees)
+                return game.getRecord(claim.edge(2, 1).id).cost * 10**9, paid_for(receipt)
+
+        return measure
+
+    def test_are_paid_with_an_allowance_for_what_comes_later(self, cost):
+        kept, paid = cost()
+        assert paid <= kept <= 1.6 * paid
+
+    def test_do_not_reward_tips(self, cost):
+        """Twice the base fee at most, and one gwei."""
+        assert cost(tip=100 * TIP)[0] < 2 * cost()[0]
+
+    def test_do_not_reward_useless_calldata(self, cost, caller):
+        """A contract's call costs little a byte: whoever pads it must not be paid for it."""
+        plain, padded = (cost(through=caller, padding=bytes(length)) for length in (0, 50_000))
+        assert padded[0] < plain[0] + 2_000 * TIP
+
+
+class TestWithdraw:
+    def test_pays_what_is_credited_once(self, settled, game, alice, deployer):
+        amount, before = game.credit(alice), alice.balance
+        assert amount > STEP_BOND
+        (log,) = game.withdraw(alice, sender=deployer).decode_logs()
+        assert (log.event_name, log.to, log.amount) == ("Withdrawn", alice.address, amount)
+        assert (alice.balance, game.credit(alice)) == (before + amount, 0)
+        with ape.reverts(game.NothingCredited, to=alice.address):
+            game.withdraw(alice, sender=deployer)
+
+    def test_waits_for_a_receiver_that_refuses(self, won, game, project, roots, deployer, small_world, alice):
+        refuser = deployer.deploy(project.WithdrawalTarget, small_world.bridge)
+        forwarder = deployer.deploy(project.Caller)
+        true, false = roots()
+        call = game.settleSteps.encode_input(astuple(true), [false.root])
+        forwarder.forward(game, 0, call, sender=alice)
+        amount = game.credit(forwarder)
+        code = refuser.contract_type.runtime_bytecode.bytecode
+        place(forwarder.address, bytes.fromhex(code.removeprefix("0x")))
+        with ape.reverts(game.TransferFailed):
+            game.withdraw(forwarder, sender=alice)
+        assert game.credit(forwarder) == amount > 0
+
+
+class TestPool:
+    def test_is_fed_by_the_rollup_alone(self, game, alice):
+        with ape.reverts(game.OnlyRollup):
+            game.fund(alice, 0, sender=alice, value=1)
+
+    def test_pays_for_bringing_a_lost_bond(self, won, game, small_world, deployer):
+        receipt = small_world.rollup.rejectAssertion(won.liar.assertion.id, sender=deployer, **FEES)
+        assert paid_for(receipt) <= game.credit(deployer) <= 2 * paid_for(receipt)
+        assert game.pool() == BOND - game.credit(deployer)
+
+    def test_and_credits_and_bonds_are_all_that_the_game_holds(self, duel, alice, bob):
+        """After every transaction of a game."""
+        inner, steps = duel.note, Counter()
+
+        def note(name, receipt):
+            noted = inner(name, receipt)
+            assert holds(duel, alice, bob), name
+            steps[name] += 1
+            return noted
+
+        duel.note = note
+        duel.play(duel.honest, duel.liar)
+        pass_time(WINDOW)
+        duel.bring_up(duel.honest)
+        duel.confirm(duel.honest)
+        duel.settle(duel.honest, duel.liar.assertion)
+        duel.refund(duel.honest)
+        duel.cash(duel.honest)
+        assert steps.keys() >= {"bisect", "openSteps", "prove", "settleSteps", "refundTrace", "refundSteps", "withdraw"}
+
+    def test_has_nothing_for_nobody(self, game, alice):
+        with ape.reverts(game.NothingCredited, to=ZERO_ADDRESS):
+            game.withdraw(ZERO_ADDRESS, sender=alice)

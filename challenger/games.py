@@ -1,14 +1,18 @@
-"""The own claims that are in play, each opened when it is needed and let go when nothing is left to do."""
+"""The own claims that are in play, each made when it is needed and let go when nothing is left to do."""
 
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+import structlog
+
 from challenger.own_claim import OwnClaim
 from tandem.disputes.board import Board, Record
 from tandem.disputes.settlement import Ledger
-from tandem.l1.assertion_book import Assertion
+from tandem.errors import StateMissing
+from tandem.l1.assertion_book import Assertion, AssertionBook
 from tandem.node.player import leaves_below
+from tandem.node.verification import Disagreement
 from tandem.primitives.types import Hash
 from tandem.rollup.assertions import Status
 
@@ -18,12 +22,13 @@ IDLE = 150.0
 
 @dataclass(slots=True)
 class OpenGame:
-    """A right assertion that has rivals, with the claim it is played from."""
+    """The own claim about a parent, and how the assertion of it stands on L1."""
 
-    right: Assertion
     claim: OwnClaim
     last_call: float
     """When L1 took something for it, or it was opened; monotonic seconds."""
+    right: Assertion | None = None
+    """None before L1 has it."""
 
 
 class Games:
@@ -31,20 +36,40 @@ class Games:
 
     def __init__(self, make: Callable[[Assertion], OwnClaim]) -> None:
         """`make`: the own claim about a parent."""
-        self.make = make
+        self._make = make
         self._open: dict[Hash, OpenGame] = {}
         self._over: dict[Hash, int] = {}
         """Decided games -> edges on the board when they were let go."""
+        self._disagreements: dict[Hash, str] = {}
+        self._log = structlog.get_logger("games")
 
     def __iter__(self) -> Iterator[OpenGame]:
         return iter(list(self._open.values()))
 
-    def get(self, parent: Assertion, right: Assertion) -> OpenGame:
-        """The game about a parent. Making it can take minutes."""
-        game = self._open.get(parent.id)
-        if game is None or game.right.id != right.id:
+    def claim(self, parent: Assertion) -> OwnClaim | None:
+        """The own claim about a parent. Making it can take minutes. None where the stepper disagrees with it, or the
+        store has not all of its batches."""
+        if parent.id in self._disagreements:
+            return None
+        if parent.id not in self._open:
+            try:
+                self._open[parent.id] = OpenGame(self._make(parent), time.monotonic())
+            except Disagreement as disagreement:
+                self.disagree(parent.id, disagreement)
+                return None
+            except StateMissing:
+                return None
+        return self._open[parent.id].claim
+
+    def game(self, parent: Assertion, right: Assertion) -> OpenGame | None:
+        """The game of the right child of a parent. None where there is no own claim, or for now another one."""
+        claim = self.claim(parent)
+        if claim is None:
+            return None
+        if claim.claim.opening.id() != right.id:
             self.close(parent.id)
-            game = self._open[parent.id] = OpenGame(right, self.make(parent), time.monotonic())
+            return None
+        game = self._open[parent.id]
         game.right = right
         return game
 
@@ -59,14 +84,17 @@ class Games:
         known = self._over.get(right.id)
         if known is None and not has_business(root, ledger):
             known = self._over[right.id] = len(board)
-        return known == len(board) or (known is not None and not has_unsettled(root))
+        return known is not None and (known == len(board) or not has_unsettled(root))
 
-    def close_idle(self, board: Board) -> None:
-        """Let go of decided games in which nothing is left to do."""
+    def close_idle(self, board: Board, book: AssertionBook) -> None:
+        """Let go of decided games in which nothing is left to do, and of claims that came to nothing."""
         for parent_id, game in list(self._open.items()):
-            is_idle = time.monotonic() - game.last_call > IDLE
-            if game.right.status == Status.CONFIRMED and is_idle:
-                self._over[game.right.id] = len(board)
+            if time.monotonic() - game.last_call <= IDLE:
+                continue
+            right = book.get(game.right.id) if game.right else None
+            if right is not None and right.status == Status.CONFIRMED:
+                self._over[right.id] = len(board)
+            if right is None or right.status != Status.PENDING:
                 self.close(parent_id)
 
     def close(self, parent_id: Hash) -> None:
@@ -79,6 +107,17 @@ class Games:
         """Let go of all."""
         for parent_id in list(self._open):
             self.close(parent_id)
+
+    def disagree(self, parent_id: Hash, disagreement: Disagreement) -> None:
+        """Claim nothing more about a parent."""
+        self._disagreements[parent_id] = str(disagreement)
+        self._log.error("ALARM", message=str(disagreement), parent=parent_id.hex())
+        self.close(parent_id)
+
+    def disagreements(self) -> list[str]:
+        """Where engine and stepper differ."""
+        at_leaves = [str(found) for game in self for found in game.claim.player.disagreements.values()]
+        return [*self._disagreements.values(), *at_leaves]
 
 
 def has_unsettled(root: Record) -> bool:

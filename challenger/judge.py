@@ -139,5 +139,5 @@ def _alarm(judged: Judged) -> Alarm | None:
         return None
     state = judged.opening.state
     what = "is CONFIRMED although it is wrong" if judged.is_confirmed else "is wrong"
-    message = f"assertion {judged.id.hex()} by {judged.asserter} on {state.batches} batches {what}"
+    message = f"assertion 0x{judged.id.hex()} by {judged.asserter} up to batch {state.batches} {what}"
     return Alarm(judged.id, message)

@@ -2,7 +2,6 @@
 
 import time
 from contextlib import ExitStack
-from types import TracebackType
 
 from tandem.chain.spec import ChainParameters
 from tandem.disputes.traces import Claims
@@ -31,7 +30,7 @@ class CheckedTrace:
 
 
 class OwnClaim:
-    """A context. Making it takes 0.5 ms a transaction. Holds a view of the store until it is closed."""
+    """Making it takes 0.5 ms a transaction. Holds a view of the store until it is closed."""
 
     claim: Claim
     """The assertion."""
@@ -75,11 +74,3 @@ class OwnClaim:
     def close(self) -> None:
         """Let go of the store."""
         self._held.close()
-
-    def __enter__(self) -> "OwnClaim":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()

@@ -5,9 +5,10 @@ from html import escape
 from challenger.judge import Judged
 from challenger.playing import NextMoves, Playing
 from challenger.style import REFRESH, STYLE
-from challenger.view import FalseRoot, Front, Game
+from challenger.view import FalseRoot, Game
 from challenger.watcher import Snapshot
 from tandem.disputes.edges import INFINITE, Level
+from tandem.disputes.fronts import Front
 from tandem.machine.trace import STEP_DEPTH
 from tandem.rollup.assertions import TRACE_DEPTH, Status
 
@@ -29,10 +30,11 @@ def render(snapshot: Snapshot, playing: Playing | None, alarms: tuple[str, ...])
 <header><h1>Tandem challenger</h1><span class="soft">{mode}</span></header>
 {_banner(snapshot, alarms)}
 <div class="tiles">{_tiles(snapshot, playing)}</div>
+{f'<p class="doing soft">now: {escape(playing.doing)}</p>' if playing else ""}
 {f"<h2>Open games</h2>{games}" if games else ""}
 <h2>Assertions</h2><div class="scroll"><table>
-<tr><th>id</th><th>by</th><th>batches</th><th>L1 block</th><th>status</th><th>verdict</th></tr>
-{"".join(_assertion(judged) for judged in list(reversed(snapshot.assertions))[:NEWEST])}</table></div>
+<tr><th>verdict</th><th>id</th><th>status</th><th>batches</th><th>L1 block</th><th>by</th></tr>
+{"".join(_assertion(judged, snapshot) for judged in snapshot.assertions[: -NEWEST - 1 : -1])}</table></div>
 <p class="soft">L2 head hash, derived from L1 alone: <code>{snapshot.head_hash}</code></p>
 </main><script>{REFRESH}</script></body></html>"""
 
@@ -59,7 +61,6 @@ def _tiles(snapshot: Snapshot, playing: Playing | None) -> str:
             ("gas paid since the start", ether(playing.spent)),
             ("credited, to be fetched", ether(playing.credit)),
             ("moves made", f"{playing.moves:,}"),
-            ("now", escape(playing.doing)),
         ]
     return "".join(f'<div class="tile"><b>{value}</b><span>{name}</span></div>' for name, value in tiles)
 
@@ -101,7 +102,7 @@ def _next(due: NextMoves | None) -> str:
     if due is None or not due.count:
         return ""
     more = f"<li>and {due.count - len(due.first):,} more</li>" if due.count > len(due.first) else ""
-    return f"<ul>{''.join(f'<li>{escape(move)}</li>' for move in due.first)}{more}</ul>"
+    return f"<p class='doing soft'>due:</p><ul>{''.join(f'<li>{escape(move)}</li>' for move in due.first)}{more}</ul>"
 
 
 def _bar(kind: str, timer: int, window: int) -> str:
@@ -112,12 +113,12 @@ def _clock(timer: int, window: int) -> str:
     return "proven" if timer >= INFINITE else f"{timer:,} of {window:,} s"
 
 
-def _assertion(judged: Judged) -> str:
-    status = "confirmed" if judged.is_confirmed else "pending"
+def _assertion(judged: Judged, snapshot: Snapshot) -> str:
+    status = "confirmed" if judged.is_confirmed else "rejected" if judged.id in snapshot.rejected else "pending"
     return (
-        f"<tr><td><code>{_short(judged.id)}</code></td><td><code>{escape(judged.asserter[:10])}…</code></td>"
-        f"<td>{judged.opening.state.batches:,}</td><td>{judged.l1_block:,}</td><td>{status}</td>"
-        f'<td><span class="tag {judged.verdict}">{judged.verdict}</span></td></tr>'
+        f'<tr><td><span class="tag {judged.verdict}">{judged.verdict}</span></td>'
+        f"<td><code>{_short(judged.id)}</code></td><td>{status}</td><td>{judged.opening.state.batches:,}</td><td>{judged.l1_block:,}</td>"
+        f"<td><code>{escape(judged.asserter[:10])}…</code></td></tr>"
     )
 
 

@@ -57,6 +57,8 @@ def describe_next(games: Games, board: Board, now: int) -> tuple[NextMoves, ...]
     """What is due in each open game."""
     listed = []
     for game in games:
+        if game.right is None:
+            continue
         dues = game.claim.player.dues(board, now)
         shown = tuple(due.describe() for due in dues[:SHOWN])
         listed.append(NextMoves(game.right.opening.parent_id, len(dues), shown))

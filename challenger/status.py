@@ -66,13 +66,13 @@ def _page(status: Status) -> Response:
 
 def _json(status: Status) -> Response:
     content = as_json(asdict(status.snapshot))
-    content["assertions"] = [_judged(judged) for judged in status.snapshot.assertions]
+    content["assertions"] = [_judged(judged, status.snapshot) for judged in status.snapshot.assertions]
     content["alarms"] = list(status.alarms)
     content["playing"] = as_json(asdict(status.playing)) if status.playing else None
     return JSONResponse(content)
 
 
-def _judged(judged: Judged) -> dict[str, Any]:
+def _judged(judged: Judged, snapshot: Snapshot) -> dict[str, Any]:
     return {
         "id": "0x" + judged.id.hex(),
         "asserter": judged.asserter,
@@ -80,6 +80,7 @@ def _judged(judged: Judged) -> dict[str, Any]:
         "l1Block": judged.l1_block,
         "verdict": judged.verdict,
         "confirmed": judged.is_confirmed,
+        "rejected": judged.id in snapshot.rejected,
     }
 
 

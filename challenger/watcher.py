@@ -42,6 +42,8 @@ class Snapshot:
     l1_connected: bool = False
     last_contact: float = 0.0
     assertions: tuple[Judged, ...] = ()
+    rejected: tuple[Hash, ...] = ()
+    """Assertions that L1 gave up."""
     games: tuple[Game, ...] = ()
     window: int = 0
     """The challenge window, seconds."""
@@ -156,6 +158,7 @@ class Watcher:
             l1_connected=True,
             last_contact=time.time(),
             assertions=assertions,
+            rejected=tuple(entry.id for entry in book if entry.status == Status.REJECTED),
             games=games,
             window=self._window,
             alarms=tuple(self._alarms(games)),

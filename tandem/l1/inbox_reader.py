@@ -44,17 +44,18 @@ class InboxReader:
         end = max(cursor, min(target, cursor + self._range))
         end_block = tip if end == tip["number"] else eth.get_block(end)
         events = self._events(cursor + 1, end, messages, batches) if end > cursor else []
-        self._check_still(session, end, Hash(bytes(end_block["hash"])), is_reorg)
+        self._check_still(session, end, Hash(bytes(end_block["hash"])), cursor < session.mark(L1_CURSOR))
         finalized = min(eth.get_block("finalized")["number"], end)
         cursor_hash, cursor_time = Hash(bytes(end_block["hash"])), Seconds(end_block["timestamp"])
         return InboxUpdate(messages, batches, events, end, cursor_hash, cursor_time, finalized)
 
-    def _check_still(self, session: ReadSession, end: int, end_hash: Hash, is_reorg: bool) -> None:
-        """L1Moved unless L1's chain is still the one that was read."""
+    def _check_still(self, session: ReadSession, end: int, end_hash: Hash, has_moved: bool) -> None:
+        """L1Moved unless L1's chain is still the one that was read. `has_moved`: the store's cursor was found not to be
+        on it before, whether or not an entry of the inbox was lost with it."""
         known = session.mark_hash(L1_CURSOR_HASH)
         if not self._has(end, end_hash):
             raise L1Moved(f"L1 block {end} changed while it was read")
-        if known is not None and not is_reorg and not self._has(session.mark(L1_CURSOR), known):
+        if known is not None and not has_moved and not self._has(session.mark(L1_CURSOR), known):
             raise L1Moved("L1 re-organised while it was read")
 
     def _common_point(self, session: ReadSession) -> tuple[int, int, int]:

@@ -18,7 +18,7 @@ from tandem.rollup.assertions import Status
 from tests.support.attacker import Attacker
 from tests.support.network import USERS, Harness
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.timeout(900)]
 CHALLENGER = development_account(9).address
 GAME_SECONDS = 300.0
 
@@ -39,38 +39,68 @@ def after_the_window(harness: Harness) -> None:
     harness.l1_rpc("evm_mine")
 
 
-def test_a_lie_is_disputed_down_to_one_step_and_pays_for_it(net: LocalNet, tmp_path: Path) -> None:
-    harness = Harness(net)
-    harness.deposit(USERS[0], 10 * ETHER)
-    harness.l2.send(USERS[0], {"to": USERS[3].address, "value": ETHER, "gas": 200_000})
-    harness.all_on_l1()
-    at_start = harness.l1.web3.eth.get_balance(CHALLENGER)
+@pytest.fixture
+def harness(net: LocalNet) -> Harness:
+    """The network with a batch of something on L1."""
+    ready = Harness(net)
+    ready.deposit(USERS[0], 10 * ETHER)
+    ready.l2.send(USERS[0], {"to": USERS[3].address, "value": ETHER, "gas": 200_000})
+    ready.all_on_l1()
+    return ready
 
+
+@pytest.fixture
+def attacker(net: LocalNet, harness: Harness, tmp_path: Path) -> Iterator[Attacker]:
     stopping = Event()
-    attacker = Attacker(net.deployment, harness.contracts, USERS[4], tmp_path / "attacker", stopping)
-    try:
-        attacker.read()
-        [genesis] = attacker.reader.book
-        lie = Hash(attacker.lie(genesis, Cheat.BALANCE))
-        attacker.start()
-        harness.wait("a step is proven", lambda: proven(attacker), GAME_SECONDS)
-        [step] = proven(attacker)
-        assert step.edge.level == Level.STEPS and step.edge.height == 0
-        after_the_window(harness)
-        harness.wait("the verdict", lambda: is_over(harness, attacker, genesis.id, lie), GAME_SECONDS)
-    finally:
-        stopping.set()
-        attacker.join(20)
-        attacker.close()
+    liar = Attacker(net.deployment, harness.contracts, USERS[4], tmp_path / "attacker", stopping)
+    liar.read()
+    yield liar
+    stopping.set()
+    liar.join(20)
+    liar.close()
 
-    status = harness.wait("the page says so", lambda: (s := net.challenger_status()) and is_quiet(s) and s)
-    assert not status["alarms"]
+
+def test_a_lie_is_disputed_down_to_one_step_and_pays_for_it(harness: Harness, attacker: Attacker) -> None:
+    at_start = harness.l1.web3.eth.get_balance(CHALLENGER)
+    [genesis] = attacker.reader.book
+    lie = Hash(attacker.lie(genesis, Cheat.BALANCE))
+    attacker.start()
+    harness.wait("a step is proven", lambda: proven(attacker), GAME_SECONDS)
+    [step] = proven(attacker)
+    assert step.edge.level == Level.STEPS and step.edge.height == 0
+    after_the_window(harness)
+    assert_the_verdict(harness, attacker, genesis.id, lie)
     assert attacker.moves == 20 + 1 + 26, "the attacker fought to the last step"
     assert harness.l1.web3.eth.get_balance(CHALLENGER) >= at_start
+
+
+def test_the_game_goes_on_after_kill_9_and_a_reorg(net: LocalNet, harness: Harness, attacker: Attacker) -> None:
+    at_start = harness.l1.web3.eth.get_balance(CHALLENGER)
+    [genesis] = attacker.reader.book
+    lie = Hash(attacker.lie(genesis, Cheat.BALANCE))
+    attacker.start()
+    for edges in (30, 110):
+        harness.wait(f"{edges} edges", lambda edges=edges: len(attacker.reader.board) >= edges, GAME_SECONDS)
+        net.kill("challenger")
+        net.start_challenger("--assert-after", "0", play=True)
+    harness.l1_rpc("anvil_reorg", 8, [])
+    harness.wait("a step is proven", lambda: proven(attacker), GAME_SECONDS)
+    net.kill("challenger")
+    after_the_window(harness)
+    net.start_challenger("--assert-after", "0", play=True)
+    assert_the_verdict(harness, attacker, genesis.id, lie)
+    assert harness.l1.web3.eth.get_balance(CHALLENGER) >= at_start
+
+
+def assert_the_verdict(harness: Harness, attacker: Attacker, parent: Hash, lie: Hash) -> None:
+    """The lie loses, all bonds go where they belong, and the page has nothing more to show."""
+    harness.wait("the verdict", lambda: is_over(harness, attacker, parent, lie), GAME_SECONDS)
+    page = harness.net.challenger_status
+    status = harness.wait("the page says so", lambda: (s := page()) and is_quiet(s) and s)
+    assert not status["alarms"]
     game = harness.contracts.game.functions
-    assert harness.l1.web3.eth.get_balance(harness.contracts.game.address) == game.pool().call() + sum(
-        game.credit(account.address).call() for account in [*USERS, development_account(2)]
-    )
+    credits = sum(game.credit(account.address).call() for account in USERS)
+    assert harness.l1.web3.eth.get_balance(harness.contracts.game.address) == game.pool().call() + credits
 
 
 def is_quiet(status: dict[str, Any]) -> bool:

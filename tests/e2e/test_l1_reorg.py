@@ -31,3 +31,16 @@ def test_a_lost_batch_is_posted_again_and_a_lost_deposit_is_undone(net: LocalNet
     )
     harness.assert_challenger_agrees()
     harness.assert_money()
+
+
+def test_a_reorg_that_loses_no_entry_of_the_inbox_is_followed(net: LocalNet) -> None:
+    harness = Harness(net)
+    harness.deposit(USERS[0], ETHER)
+    harness.all_on_l1()
+    for _ in range(3):
+        harness.l1_rpc("evm_mine")
+    read = harness.l1.web3.eth.block_number
+    harness.wait("the challenger has read so far", lambda: (net.challenger_status() or {})["l1_cursor"] >= read)
+    harness.l1_rpc("anvil_reorg", 2, [])
+    harness.deposit(USERS[1], ETHER)
+    harness.assert_challenger_agrees()

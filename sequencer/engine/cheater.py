@@ -16,6 +16,7 @@ from tandem.disputes.forgeries import claim_of, forged_withdrawal, lie_for
 from tandem.disputes.lies import Cheat, NothingToLieAbout
 from tandem.disputes.lying_trace import LyingTrace
 from tandem.disputes.traces import Claims
+from tandem.errors import StateMissing
 from tandem.l1.assertion_book import Assertion
 from tandem.l1.contracts import L1, checksum
 from tandem.l1.inbox_reader import L1Moved
@@ -31,7 +32,7 @@ from tandem.store import BlockRecord, ChainStore
 PLAY_INTERVAL = 0.3
 """Seconds between two looks at L1 while its game is on."""
 RETRY = 2.0
-"""Seconds until it tries again what L1 refused."""
+"""Seconds until it tries again what L1 refused, or has forgotten."""
 SMALL_BLOCK = 32_000
 """Packed bytes up to which a block can take one of its transactions twice: twice as many still fit into a batch."""
 
@@ -100,6 +101,9 @@ class Cheater(Asserter):
         except NothingToLieAbout:
             super()._assert(claim)
             return
+        except StateMissing as reason:
+            self._log.info("looking at L1 again", reason=str(reason))
+            return
         self._interval = PLAY_INTERVAL
         self._announce(self._fraud)
         super()._assert(self._fraud.claim)
@@ -147,6 +151,7 @@ class Cheater(Asserter):
             return
         assertion = self._reader.book.get(fraud.id)
         if assertion is None:
+            self._stopping.wait(RETRY)
             super()._assert(fraud.claim)
         elif not self._is_decided(assertion):
             self._play(fraud)

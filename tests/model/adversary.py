@@ -3,57 +3,31 @@
 A chooser (Hypothesis or a random generator) takes every decision.
 """
 
-from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import Protocol, TypeVar
 
 from tandem.disputes.edges import Edge, Level, Opening, last_under
-from tandem.disputes.moves import Bisect, OpenSteps, Prove, RefundSteps, RefundTrace, SettleSteps, Update
+from tandem.disputes.moves import Bisect, OpenSteps, Prove, Update
 from tandem.primitives.types import Hash
 from tandem.rollup.trace_tree import TraceTree
-from tests.model.arena import address
-from tests.model.calls import Assert, Call, ClaimBond, Confirm, Reject, Withdraw
-from tests.model.game_model import spot
-from tests.model.honest import HONEST
-from tests.model.knowledge import END, ToyState, noise
-from tests.model.play import Play, is_root
-from tests.support.toy_machine import lie_at, toy_step
+from tests.model.blunders import damaged
+from tests.model.calls import Assert, Call
+from tests.model.chooser import Chooser
+from tests.model.collectors import SYBILS, Collectors
+from tests.model.knowledge import END, noise
+from tests.model.play import Play
+from tests.support.toy_machine import ToyState, lie_at, toy_step
 
-T = TypeVar("T")
-SYBILS = tuple(map(address, range(1, 4)))
 UNKNOWN = b"a witness of nothing"
 
 
-class Chooser(Protocol):
-    """Takes decisions."""
-
-    def choice(self, options: Sequence[T]) -> T:
-        """One of them; there is one at least."""
-        ...
-
-    def number(self, least: int, most: int) -> int:
-        """Both may come."""
-        ...
-
-
-class Adversary:
+class Adversary(Collectors):
     """All sybils together."""
 
     def __init__(self, play: Play, chooser: Chooser) -> None:
-        self._play = play
-        self._chooser = chooser
+        super().__init__(play, chooser)
         self._salt = 0
         self._tried: set[Edge] = set()
         """Leaves of level 1 that it has tried to prove."""
-        for sybil in SYBILS:
-            play.arena.enter(sybil)
-
-    @property
-    def _model(self):  # type: ignore[no-untyped-def]
-        return self._play.arena.model
-
-    def _send(self, call: Call) -> bool:
-        return self._play.arena.send(self._chooser.choice(SYBILS), call)
 
     # -- roots
 
@@ -179,43 +153,7 @@ class Adversary:
                 path = self._play.knowledge.path(edge, [])
                 self._send(Update(edge, path, tuple(self._model.claimants[edge])))
 
-    # -- money and decisions
-
-    def decide(self) -> None:
-        """Asks for a decision, whether it is time or not."""
-        if self._model.assertions:
-            end, root = self._chooser.choice(list(self._model.assertions))
-            kind = self._chooser.choice([Confirm, Reject, ClaimBond])
-            self._send(kind(end, root))
-
-    def settle(self) -> None:
-        """Any level-1 root against any others, itself perhaps among them, some perhaps twice."""
-        roots = list(self._model.claim)
-        if roots:
-            root = self._chooser.choice(roots)
-            rivals = [other.root for _, other in self._model.history[spot(root)]]
-            count = self._chooser.number(0, len(rivals))
-            self._send(SettleSteps(root, tuple(self._chooser.choice(rivals) for _ in range(count))))
-
-    def refund(self) -> None:
-        """Any way, deserved or not, and once more."""
-        roots = [edge for edge in self._model.made if is_root(edge, self._play.knowledge.heights[0])]
-        roots += self._model.claim
-        if not roots:
-            return
-        root = self._chooser.choice(roots)
-        path = self._play.knowledge.path(root, self._turns(root))
-        if root.level == Level.STEPS:
-            calls: list[Call] = [RefundSteps(root, path)]
-        else:
-            assertions = [Confirm(*decision).assertion for decision in self._model.assertions]
-            calls = [RefundTrace(self._chooser.choice(assertions), root, path)]
-        for call in calls * 2:
-            self._send(call)
-
-    def withdraw(self) -> None:
-        """For anyone."""
-        self._send(Withdraw(self._chooser.choice([*SYBILS, HONEST])))
+    # -- besides
 
     def outrun(self) -> None:
         """Makes the honest party's next moves before it."""
@@ -230,8 +168,7 @@ class Adversary:
             if (call := make()) is not None
         ]
         for call in calls:
-            damage: Callable[[Call], Call] = self._chooser.choice([self._damage_edge, self._damage_rest])
-            self._send(damage(call))
+            self._send(damaged(call, self._chooser, noise(self._next_salt())))
 
     # -- parts
 
@@ -339,9 +276,6 @@ class Adversary:
         state = self._play.knowledge.states.get(before)
         return UNKNOWN if state is None else state.preimage
 
-    def _turns(self, edge: Edge) -> list[int]:
-        return [self._chooser.number(0, 1) for _ in range(self._chooser.number(0, edge.height))]
-
     def _any_update(self, top: Edge) -> Update:
         path = self._play.knowledge.path(top, self._turns(top))
         ends = [edge for edge in self._model.made if not edge.height and edge.root == path.node]
@@ -350,8 +284,6 @@ class Adversary:
             roots = list(self._model.claim)
         chosen = tuple(self._chooser.choice(roots) for _ in range(min(len(roots), self._chooser.number(0, 2))))
         return Update(top, path, chosen)
-
-    # -- damage
 
     def _some_bisection(self) -> Bisect | None:
         edges = [edge for edge in self._model.made if edge.height and edge.root in self._play.knowledge.pairs]
@@ -379,45 +311,6 @@ class Adversary:
     def _some_update(self) -> Update | None:
         tops = [edge for edge in self._model.made if edge.height]
         return self._any_update(self._chooser.choice(tops)) if tops else None
-
-    def _damage_edge(self, call: Call) -> Call:
-        name = next(name for name in ("edge", "leaf", "top") if hasattr(call, name))
-        edge: Edge = getattr(call, name)
-        damages = [
-            replace(edge, level=Level(1 - edge.level)),
-            replace(edge, height=edge.height ^ 1),
-            replace(edge, index=edge.index ^ 1),
-            replace(edge, prefix=noise(self._next_salt())),
-            replace(edge, root=noise(self._next_salt())),
-            replace(edge, origin=noise(self._next_salt())),
-        ]
-        return replace(call, **{name: self._chooser.choice(damages)})  # type: ignore[arg-type]
-
-    def _damage_rest(self, call: Call) -> Call:
-        other = noise(self._next_salt())
-        match call:
-            case Bisect():
-                return self._chooser.choice([replace(call, left=other), replace(call, right=other)])
-            case OpenSteps():
-                siblings = call.end_proof[1:]
-                shorter = replace(call, root=last_under(call.leaf.root, siblings), end_proof=siblings)
-                wrong = replace(call, end_proof=(other, *call.end_proof[1:]))
-                return self._chooser.choice([shorter, wrong, replace(call, opening=self._damaged(call.opening))])
-            case Prove():
-                unproven = replace(call, opening=self._damaged(call.opening))
-                return self._chooser.choice([unproven, replace(call, witness=call.witness + b"\0")])
-            case Update():
-                path = call.path
-                beside = path.index ^ 1 << self._chooser.number(0, len(path.siblings))
-                paths = [replace(path, node=other), replace(path, index=beside)]
-                paths.append(replace(path, siblings=(other, *path.siblings)))
-                return replace(call, path=self._chooser.choice(paths))
-        raise AssertionError(call)
-
-    def _damaged(self, opening: Opening) -> Opening:
-        other = noise(self._next_salt())
-        longer = replace(opening, siblings=(other, *opening.siblings))
-        return self._chooser.choice([replace(opening, state=other), replace(opening, prefix=other), longer])
 
 
 def honest_states(play: Play) -> set[Hash]:

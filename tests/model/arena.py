@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import rlp
-from eth_utils import to_checksum_address
 
 from tandem.disputes.edges import Edge, Level
 from tandem.disputes.events import Bisected, Event, Inherited, Opened, Proven, StepRootLost, StepRootWon
@@ -11,8 +10,9 @@ from tandem.disputes.moves import Bisect, OpenSteps
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Address, Hash
 from tests.model.calls import EDGE, ORIGIN, Assert, Call, encoded, fields, is_for_rollup
-from tests.model.game_model import Debt, GameModel, Refused, Terms, spot
+from tests.model.game_model import Debt, GameModel, Terms
 from tests.model.knowledge import Knowledge
+from tests.model.places import Refused, spot
 from tests.support.revm import DEPLOYER, Log, Receipt, Revm, call_data, decode_result
 from tests.support.solidity import Compiled
 
@@ -277,4 +277,4 @@ STEP_BOND = 10**17
 
 def address(number: int) -> str:
     """A party's."""
-    return to_checksum_address((0xA0 << 152) + number).lower()
+    return f"0x{(0xA0 << 152) + number:040x}"

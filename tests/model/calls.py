@@ -88,8 +88,8 @@ def encoded(call: Call) -> bytes:
         case SettleSteps():
             return call_data(f"settleSteps({EDGE},bytes32[])", fields(call.root), call.losers)
         case RefundTrace():
-            values = call.assertion, fields(call.root), way(call.path)
-            return call_data(f"refundTrace(bytes32,{EDGE},{PATH})", *values)
+            shown_way = fields(call.root), way(call.path)
+            return call_data(f"refundTrace(bytes32,{EDGE},{PATH})", call.assertion, *shown_way)
         case RefundSteps():
             return call_data(f"refundSteps({EDGE},{PATH})", fields(call.root), way(call.path))
 

@@ -132,7 +132,8 @@ class Knowledge:
 
     def path(self, top: Edge, turns: Sequence[int]) -> Path:
         """The way down from an edge, left or right, as far as its pairs are known."""
-        index, node, siblings = top.index, top.root, []
+        index, node = top.index, top.root
+        siblings: list[Hash] = []
         for turn in turns[: top.height]:
             if node not in self.pairs:
                 break

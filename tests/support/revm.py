@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 from eth_abi import decode, encode
@@ -97,8 +98,8 @@ def _thrown(message: str) -> bytes:
 
 def call_data(signature: str, *values: Any) -> bytes:
     """Calldata of a function by its canonical signature, such as `verify(bytes32,bytes)`."""
-    types = signature[signature.index("(") + 1 : -1]
-    return keccak(text=signature)[:4] + encode(_split(types), list(values))
+    selector, types = _function(signature)
+    return selector + encode(types, values)
 
 
 def decode_result(types: str, data: bytes) -> Any:
@@ -107,7 +108,14 @@ def decode_result(types: str, data: bytes) -> Any:
     return values[0] if len(values) == 1 else values
 
 
-def _split(types: str) -> list[str]:
+@cache
+def _function(signature: str) -> tuple[bytes, tuple[str, ...]]:
+    """Its selector and the types of its arguments."""
+    return keccak(text=signature)[:4], _split(signature[signature.index("(") + 1 : -1])
+
+
+@cache
+def _split(types: str) -> tuple[str, ...]:
     parts, depth, current = [], 0, ""
     for character in types:
         depth += (character == "(") - (character == ")")
@@ -116,4 +124,4 @@ def _split(types: str) -> list[str]:
             current = ""
         else:
             current += character
-    return [*parts, current] if current else parts
+    return (*parts, current) if current else tuple(parts)

@@ -6,6 +6,7 @@ boundary to the next, taken by the stepper. Leaf i of a trace is the state behin
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Protocol
 
 from tandem.chain.header import Header
@@ -184,20 +185,32 @@ class AssertionTrace:
         return StepTrace(self._chain, boundary(self.origin(leaf)))
 
 
+def states(m: Machine, take: Step = take_step) -> Iterator[Hash]:
+    """Hashes of all states behind each step to the next boundary: the leaves of level 1."""
+    for _ in stepwise(m, take):
+        yield m.hash()
+
+
 class StepTrace:
     """Level 1: all states from one boundary to the next."""
 
-    def __init__(self, chain: Chain, start: Boundary, take: Step = take_step) -> None:
-        """Runs from `start` to the next boundary and hashes every state on the way. `take`: how a step is taken."""
+    def __init__(self, chain: Chain, start: Boundary, take: Step = take_step, tree: TraceTree | None = None) -> None:
+        """Runs from `start` to the next boundary and hashes every state on the way, unless `tree` is given: what that
+        has led to before. `take`: how a step is taken."""
         self._chain = chain
         self._start = start
         self._take = take
-        m = start.machine(chain)
-        leaves = bytearray()
-        for _ in stepwise(m, take):
-            leaves += m.hash()
-        self.end = boundary(m)
-        self.tree = TraceTree(leaves, STEP_DEPTH)
+        if tree is None:
+            leaves = bytearray()
+            for state in states(start.machine(chain), take):
+                leaves += state
+            tree = TraceTree(leaves, STEP_DEPTH)
+        self.tree = tree
+
+    @cached_property
+    def end(self) -> Boundary:
+        """The boundary that the steps lead to. They are taken for it, without hashing."""
+        return boundary(self.before(len(self.tree)))
 
     def before(self, index: int) -> Machine:
         """The machine before step `index`."""

@@ -6,7 +6,8 @@ Who finds that they differ must make no move: either of the two has a bug.
 import time
 
 from tandem.machine.chain import Chain
-from tandem.machine.trace import Boundaries, Boundary, StepTrace, boundary, walk
+from tandem.machine.trace import Boundaries, Boundary, StepTrace, boundary, states, walk
+from tandem.node.step_files import GameFiles
 
 
 class Disagreement(Exception):
@@ -27,12 +28,18 @@ def verify_end(chain: Chain, trace: Boundaries, end: Boundary) -> None:
         raise Disagreement(len(trace.tree) - 1, trace.end.block.number, said)
 
 
-def verify_leaf(trace: Boundaries, leaf: int) -> StepTrace:
-    """Level 1 of one step of level 0, whose end is the leaf. Disagreement where it is not."""
+def verify_leaf(trace: Boundaries, leaf: int, files: GameFiles | None = None) -> StepTrace:
+    """Level 1 of one step of level 0, whose end is the leaf. Disagreement where it is not.
+
+    What is in `files` was verified before. What is not is put there; without any it stays in memory.
+    """
     m = trace.origin(leaf)
-    start = boundary(m)
-    steps = StepTrace(m.chain, start)
-    if steps.end.machine(m.chain).hash() != trace.tree.node(0, leaf):
+    start, said = boundary(m), trace.tree.node(0, leaf)
+    tree = files.find(m.hash(), said) if files else None
+    if tree is None and files:
+        tree = files.put(m.hash(), states(start.machine(m.chain)))
+    steps = StepTrace(m.chain, start, tree=tree)
+    if steps.tree.node(0, len(steps.tree) - 1) != said:
         raise Disagreement(leaf, start.block.number, f"{len(steps.tree)} steps end elsewhere")
     return steps
 

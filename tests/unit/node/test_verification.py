@@ -1,20 +1,26 @@
 """The engine's states by the stepper."""
 
 import time
+from pathlib import Path
 
 import pytest
 
 from tandem.chain.spec import Deployment
+from tandem.disputes.traces import repeated
 from tandem.machine.chain import Chain
 from tandem.machine.modes import Mode
 from tandem.machine.structures import BlockState
 from tandem.machine.trace import AssertionTrace, Boundary, boundary
+from tandem.node import verification
 from tandem.node.machine_chain import boundary_after, boundary_behind, machine_chain
+from tandem.node.step_files import StepFiles
 from tandem.node.verification import Disagreement, verify_assertion, verify_end, verify_leaf
+from tandem.primitives.hashing import keccak
 from tandem.store import ReadSession
 from tests.unit.node.buggy import BuggyTrace
 
 WRONG = 10
+PARENT = keccak(b"the parent assertion")
 
 
 @pytest.fixture
@@ -57,6 +63,29 @@ def test_only_the_leaf_in_question_is_looked_at(chain: Chain, start: Boundary) -
     trace = BuggyTrace(chain, start, WRONG)
     for leaf in (0, WRONG - 1):
         verify_leaf(trace, leaf)
+
+
+def test_a_leaf_s_steps_are_taken_once(
+    chain: Chain, start: Boundary, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    trace = AssertionTrace(chain, start)
+    in_memory = verify_leaf(trace, WRONG)
+    made = verify_leaf(trace, WRONG, StepFiles(tmp_path).game(PARENT, trace.origin(0).hash()))
+    monkeypatch.delattr(verification, "states")
+    found = verify_leaf(trace, WRONG, StepFiles(tmp_path).game(PARENT, trace.origin(0).hash()))
+    last = len(found.tree) - 1
+    for steps in (made, found):
+        assert (steps.tree.root, repeated(steps.end)) == (in_memory.tree.root, repeated(in_memory.end))
+        assert steps.prove(last) == in_memory.prove(last)
+        assert steps.prove(last + 1) is None
+
+
+def test_what_the_stepper_says_otherwise_is_not_taken_from_files(chain: Chain, start: Boundary, tmp_path: Path) -> None:
+    files = StepFiles(tmp_path).game(PARENT, start.machine(chain).hash())
+    trace = BuggyTrace(chain, start, WRONG)
+    for _ in range(2):
+        with pytest.raises(Disagreement):
+            verify_leaf(trace, WRONG, files)
 
 
 def test_a_trace_to_another_state_is_found_out(chain: Chain, start: Boundary, session: ReadSession) -> None:

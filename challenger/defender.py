@@ -144,7 +144,7 @@ class Defender(Role):
         root = root_of(board, right)
         if root is None or not root.is_rivalled or right.status == Status.REJECTED:
             return 0
-        if self._games.is_over(board, right, root, L1Ledger(self._l1)):
+        if self._games.is_over(board, right, root, L1Ledger(self._l1, self._sender.address)):
             return 0
         if not self._games.is_open(parent):
             self._tell(f"taking up the game about {_name(parent)}")

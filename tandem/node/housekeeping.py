@@ -68,8 +68,8 @@ class Housekeeping:
         )
 
     def refund(self, board: Board, claims: Claims, assertion: Hash) -> int:
-        """Have all moves in the own traces paid from the pool. For a confirmed assertion."""
-        moves = refunds(board, claims, assertion, L1Ledger(self._l1))
+        """Have the account's moves in the own traces paid from the pool. For a confirmed assertion."""
+        moves = refunds(board, claims, assertion, L1Ledger(self._l1, self._sender.address))
         return self._each((move.describe(), move_call(self._l1.game, move)) for move in moves)
 
     def withdraw(self) -> int:

@@ -5,16 +5,21 @@ from tandem.primitives.types import Hash
 
 
 class L1Ledger:
-    """disputes.settlement.Ledger by the contract's views. Holds answers: make one for each look."""
+    """disputes.settlement.Ledger for one account, by the contract's views. Holds answers: make one for each look.
 
-    def __init__(self, l1: L1) -> None:
+    Moves of others count as paid: whoever helped has it paid himself, or a copycat would make the honest pay for it.
+    """
+
+    def __init__(self, l1: L1, address: str) -> None:
+        """`address`: whose moves are to be paid."""
         self._functions = l1.game.functions
+        self._address = address
         self._records: dict[Hash, tuple[int, bool]] = {}
 
     def unpaid(self, edge_id: Hash) -> bool:
-        """Whether the cost of a move is still kept with this edge."""
+        """Whether the cost of a move of the account is still kept with this edge."""
         cost, _ = self._record(edge_id)
-        return cost != 0 or self._functions.getProof(edge_id).call()[1] != 0
+        return cost != 0 or self._own(*self._functions.getProof(edge_id).call()) != 0
 
     def is_true(self, leaf_id: Hash) -> bool:
         """Whether a confirmed assertion was shown to hold this leaf."""
@@ -23,6 +28,9 @@ class L1Ledger:
     def _record(self, edge_id: Hash) -> tuple[int, bool]:
         known = self._records.get(edge_id)
         if known is None:
-            _, _, cost, _, is_true = self._functions.getRecord(edge_id).call()
-            known = self._records[edge_id] = (cost, is_true)
+            mover, _, cost, _, is_true = self._functions.getRecord(edge_id).call()
+            known = self._records[edge_id] = (self._own(mover, cost), is_true)
         return known
+
+    def _own(self, mover: str, cost: int) -> int:
+        return cost if mover == self._address else 0

@@ -107,3 +107,72 @@ def test_it_refuses_what_is_not_a_proof(deployed: Deployed) -> None:
     ):
         with ape.reverts():
             machine.verify(before, witness)
+
+
+class TestNext:
+    """The steps of a level-1 trace: a state of level 0 repeats where it is not the trace's first."""
+
+    @pytest.fixture
+    def machine(self, deployed: Deployed) -> Any:
+        return deployed.contracts["Machine"]
+
+    def boundaries(self, deployed: Deployed) -> list[Proven]:
+        """Steps from states of level 0, one for each mode."""
+        first = [taken.proven for taken in deployed.steps if taken.number == 0]
+        return list({mode_of(proven): proven for proven in first}.values())
+
+    def test_takes_each_step_of_a_trace(self, deployed: Deployed, machine: Any) -> None:
+        for taken in deployed.steps:
+            assert bytes(machine.next(taken.proven.before, taken.number, taken.proven.witness)) == taken.proven.after
+
+    def test_repeats_a_boundary_behind_the_first_step(self, deployed: Deployed, machine: Any) -> None:
+        boundaries = self.boundaries(deployed)
+        assert {mode_of(proven) for proven in boundaries} == {Mode.BATCH, Mode.BLOCK, Mode.ITEM, Mode.HALTED}
+        for proven in boundaries:
+            for index in (1, 2**26 - 1):
+                assert bytes(machine.next(proven.before, index, repetition(proven))) == proven.before
+
+    def test_always_takes_the_first_step(self, deployed: Deployed, machine: Any) -> None:
+        for proven in self.boundaries(deployed):
+            assert bytes(machine.next(proven.before, 0, proven.witness)) == proven.after
+            with ape.reverts(machine.WrongProver):
+                machine.next(proven.before, 0, repetition(proven))
+
+    def test_halted_stays_halted_as_a_trace_of_its_own(self, deployed: Deployed, machine: Any) -> None:
+        [halted] = [proven for proven in self.boundaries(deployed) if mode_of(proven) == Mode.HALTED]
+        assert bytes(machine.next(halted.before, 0, halted.witness)) == halted.before == halted.after
+
+    def test_refuses_a_step_where_the_state_repeats(self, deployed: Deployed, machine: Any) -> None:
+        for proven in self.boundaries(deployed):
+            with ape.reverts(machine.WrongProver):
+                machine.next(proven.before, 1, proven.witness)
+
+    def test_refuses_a_repetition_where_there_is_a_step(self, deployed: Deployed, machine: Any) -> None:
+        within = next(taken for taken in deployed.steps if taken.number)
+        with ape.reverts(machine.WrongProver):
+            machine.next(within.proven.before, within.number, repetition(within.proven))
+
+    def test_refuses_what_is_not_the_state(self, deployed: Deployed, machine: Any) -> None:
+        proven = self.boundaries(deployed)[0]
+        right = repetition(proven)
+        for wrong in (right[:-1] + bytes([right[-1] ^ 1]), right[:33] + keccak(b"world") + right[65:]):
+            with ape.reverts(machine.WrongPreState):
+                machine.next(proven.before, 1, wrong)
+        with ape.reverts(machine.WrongPreState):
+            machine.next(keccak(b"another state"), 1, right)
+        with ape.reverts(machine.TapeTooLong):
+            machine.next(proven.before, 1, right + b"\0")
+        for short in (b"", right[:1], right[:-1]):
+            for index in (0, 1):
+                with ape.reverts(machine.TapeTooShort):
+                    machine.next(proven.before, index, short)
+
+
+def mode_of(proven: Proven) -> int:
+    """Of the state before a step: the first of the words that a witness begins with."""
+    return int.from_bytes(proven.witness[1:33], "big")
+
+
+def repetition(proven: Proven) -> bytes:
+    """The witness of the state before a step when it repeats: the number of no prover, and the state's words."""
+    return bytes([len(PROVERS)]) + proven.witness[1 : 1 + 7 * 32]

@@ -174,6 +174,7 @@ class Match:
         waiting = [self.honest, *self.liars]
         chance.shuffle(waiting)
         while self.honest.root.id not in self.board or not self.has_won():
+            assert self.referee.now < 100 * WINDOW, "nobody wins"
             for claims in [each for each in waiting if chance.random() < 0.5]:
                 waiting.remove(claims)
                 self.claim(claims)

@@ -85,7 +85,7 @@ def _game(board: Board, timers: Timers, parent: Assertion, right: Assertion | No
         right.status if right else Status.NONE,
         timers.true(own) if own else 0,
         tuple(false_roots),
-        sum(1 for root in board.trace_roots(parent.id) for _ in _below(root)),
+        len({record.id for root in board.trace_roots(parent.id) for record in _below(root)}),
     )
 
 

@@ -25,13 +25,7 @@ START = keccak(b"the state that the children begin with")
 
 def made(parent: Hash, name: bytes) -> dict[str, Any]:
     """An AssertionCreated event's arguments."""
-    state = {
-        "blockHash": keccak(name),
-        "stateRoot": ZERO_HASH,
-        "withdrawalRoot": ZERO_HASH,
-        "batches": 1,
-        "messages": 0,
-    }
+    hashes = {"blockHash": keccak(name), "stateRoot": ZERO_HASH, "withdrawalRoot": ZERO_HASH}
     return {
         "parentId": parent,
         "asserter": "0x" + LIAR.hex(),

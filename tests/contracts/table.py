@@ -103,7 +103,7 @@ class Table:
     def turn(self, player: Player, but: Callable[[Due], bool] = lambda due: False) -> int:
         """His answers to all that stands there now, but for some. Gives their number."""
         made = 0
-        for due in next_moves(self.board, player.claims, now(), WINDOW):
+        for due in next_moves(self.board, player.claims):
             if due.edge.id not in player.given_up and not but(due):
                 made += self._answer(player, due)
         return made

@@ -12,7 +12,7 @@ from eth_utils import keccak
 from tandem.disputes.edges import Path
 from tandem.disputes.strategy import next_moves
 from tests.contracts.table import FEES, TIP
-from tests.contracts.world import BOND, STEP_BOND, WINDOW, ZERO_ADDRESS, L2State, now, pass_time, place
+from tests.contracts.world import BOND, STEP_BOND, WINDOW, ZERO_ADDRESS, L2State, pass_time, place
 
 
 @pytest.fixture
@@ -247,7 +247,7 @@ class TestRefund:
 
 def dues(duel):
     """The honest party's next moves."""
-    return next_moves(duel.board, duel.honest.claims, now(), WINDOW)
+    return next_moves(duel.board, duel.honest.claims)
 
 
 class TestPrices:

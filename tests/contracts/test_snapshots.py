@@ -16,6 +16,7 @@ import pytest
 from eth_utils import keccak
 
 from tests.contracts import tree_model
+from tests.contracts.table import Table
 from tests.contracts.test_lz4 import WORST
 from tests.contracts.tree_model import EMPTY
 from tests.contracts.world import (
@@ -30,6 +31,7 @@ from tests.contracts.world import (
     place_contract,
     unalias,
 )
+from tests.support.toy_machine import lie_at
 
 SNAPSHOTS = Path(__file__).parents[2] / "snapshots"
 COMMAND = "TANDEM_SNAPSHOTS=update ape test tests/contracts/test_snapshots.py"
@@ -38,6 +40,7 @@ TARGET = "0x000000000000000000000000000000000000bEEF"
 DEPLOYED = [
     "Inbox",
     "Rollup",
+    "DisputeGame",
     "Bridge",
     "TokenBridge",
     "MessagePasser",
@@ -73,6 +76,24 @@ def execution_gas(receipt: Any) -> int:
 def lone(project: Any, accounts: Any) -> World:
     """A world of a deployer who does nothing else: its addresses are always the same."""
     return World(project, accounts[9], accounts[8])
+
+
+class Measured(Table):
+    """A game of which the gas of each move is noted."""
+
+    def __init__(self, world: World, gas: dict[str, int]) -> None:
+        super().__init__(world)
+        self.gas = gas
+
+    def note(self, name: str, receipt: Any) -> Any:
+        """Of each kind the dearest, of bisections the cheapest too."""
+        used = execution_gas(receipt)
+        least = f"dispute: {name}, the cheapest"
+        if name == "bisect":
+            self.gas[least] = min(used, self.gas.get(least, used))
+        most = f"dispute: {name}, the dearest" if name in ("bisect", "update") else f"dispute: {name}"
+        self.gas[most] = max(used, self.gas.get(most, 0))
+        return super().note(name, receipt)
 
 
 def test_sizes(project: Any) -> None:
@@ -120,6 +141,8 @@ def test_gas(project: Any, lone: World, alice: Any, accounts: Any) -> None:
         receipt = bridge.finalizeWithdrawal(withdrawal.abi, assertion.abi, proof, sender=alice)
         measure(f"Bridge.finalizeWithdrawal, {name}", receipt)
 
+    play(Measured(lone, gas), assertion.id, alice, accounts[3])
+
     harness = owner.deploy(project.LibHarness)
     tree = {keccak(bytes([i])): keccak(bytes([i, i])) for i in range(200)}
     key = keccak(bytes([7]))
@@ -142,3 +165,21 @@ def test_gas(project: Any, lone: World, alice: Any, accounts: Any) -> None:
             arguments = [TARGET, alice, alice, 5 if which == "first" else 6, *extra, ("Token", "TOK", 18)]
             measure(f"TokenFactory.finalize{name}Deposit, {which}", finalize(*arguments, sender=owner))
     compare("gas", gas)
+
+
+def play(table: Table, parent: bytes, alice: Any, bob: Any) -> None:
+    """A game over trees of 20 and 26 levels, toy steps at its end."""
+    world = table.world
+    batches = world.rollup.requiredBatches(parent)
+    world.batch(batches - world.inbox.batchCount())
+    truth = world.assertion(parent, L2State(batches=batches), leaves=40)
+    world.teach(truth)
+    lie = world.assertion(parent, L2State(batches=batches), leaves=40, alter=lie_at(21, 0))
+    liar, honest = table.sit(bob, lie), table.sit(alice, truth)
+    table.play(honest, liar)
+    pass_time(WINDOW)
+    table.bring_up(honest)
+    table.confirm(honest)
+    table.settle(honest, lie)
+    table.refund(honest)
+    table.cash(honest)

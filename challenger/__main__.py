@@ -18,6 +18,7 @@ from tandem.l1.signer import load_signer
 from tandem.logs import configure_logs
 from tandem.node.commitments import Commitments
 from tandem.node.follower import open_genesis
+from tandem.node.step_files import StepFiles
 from tandem.store import ChainStore
 
 DEVELOPMENT_ACCOUNT = 9
@@ -117,7 +118,8 @@ def _run(
         defender = None
         if settings is not None and account is not None:
             sender = L1Sender(l1.web3, account, stopping)
-            defender = Defender(deployment, store, l1, sender, commitments, watcher.verdicts, settings, stopping)
+            files = StepFiles(data / "steps")
+            defender = Defender(deployment, store, l1, sender, commitments, files, watcher.verdicts, settings, stopping)
             defender.start()
         server = start_status_server(watcher, defender, host, port)
         watcher.run(stopping)

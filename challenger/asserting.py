@@ -9,7 +9,7 @@ from tandem.l1.assertion_book import Assertion
 from tandem.l1.contracts import L1
 from tandem.l1.encoding import claim_arguments
 from tandem.l1.sender import L1Rejected, L1Sender
-from tandem.node.player import GAS_RESERVE
+from tandem.node.reserve import TRACE_GAS, wei_of
 from tandem.node.verification import Disagreement
 from tandem.primitives.types import Hash
 from tandem.rollup.assertions import Claim
@@ -40,8 +40,8 @@ class Asserting:
             return session.batch_count() >= parent.required_batches
 
     def missing(self, bond: int) -> int:
-        """Wei that the account lacks for an assertion."""
-        return max(bond + GAS_RESERVE - self._sender.balance(), 0)
+        """Wei that the account lacks for an assertion, and to play on with."""
+        return max(bond + wei_of(self._l1, TRACE_GAS) - self._sender.balance(), 0)
 
     def make(self, parent: Assertion, bond: int) -> bool:
         """Make the right child of a parent, with a bond of so many wei. False where the stepper disagrees with it, or
@@ -53,7 +53,7 @@ class Asserting:
         try:
             verified, total = own.verify(self._verify_seconds)
         except Disagreement as disagreement:
-            self._games.disagree(parent.id, disagreement)
+            self._games.disagree(parent, disagreement)
             return False
         self._log.info("re-executed on the stepper", states=verified, of=total)
         return self._send(own.claim, bond)

@@ -5,7 +5,7 @@ both: after kill -9, a re-org or a time without L1 it goes on from there.
 """
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Event
 
@@ -16,6 +16,7 @@ from challenger.own_claim import OwnClaim
 from challenger.playing import Playing, bonds_at_stake, describe_next
 from challenger.view import root_of
 from tandem.chain.spec import Deployment
+from tandem.disputes.moves import Answer
 from tandem.errors import TandemError
 from tandem.l1.assertion_book import Assertion
 from tandem.l1.contracts import L1
@@ -25,7 +26,9 @@ from tandem.node.commitments import Commitments
 from tandem.node.housekeeping import Housekeeping, right_path
 from tandem.node.ledger import L1Ledger
 from tandem.node.player import make_moves
+from tandem.node.reserve import gas_ahead
 from tandem.node.role import Role
+from tandem.node.step_files import StepFiles
 from tandem.primitives.types import Hash
 from tandem.rollup.assertions import Status
 from tandem.store import ChainStore
@@ -36,7 +39,7 @@ LOOK_AGAIN = 2.0
 """Seconds to wait where L1 re-organised, or refused."""
 FORGET_AFTER = 60.0
 """Least seconds between two readings of everything: L1 refusing a move may mean that some log was not shown."""
-ASSERTION_BOND, STEP_BONDS = "the bond of an assertion", "bonds of level-1 roots"
+ASSERTION_BOND, STEP_BONDS = "the bond of an assertion", "level-1 bonds, with gas to play on"
 
 Verdicts = Mapping[Hash, Verdict]
 
@@ -63,21 +66,21 @@ class Defender(Role):
         l1: L1,
         sender: L1Sender,
         commitments: Commitments,
+        step_files: StepFiles,
         verdicts: Callable[[], Verdicts],
         settings: Settings,
         stopping: Event,
     ) -> None:
-        """`verdicts`: what the watcher thinks of each assertion now."""
+        """`step_files`: for what it works out at level 1. `verdicts`: what the watcher thinks of each assertion now."""
         super().__init__("defender", POLL, stopping)
         self._l1 = l1
         self._sender = sender
         self._verdicts = verdicts
         self._assert_after = settings.assert_after
         self._reader = GameReader(l1, settings.confirmations)
-        window = deployment.l1.challenge_window
-        self._housekeeping = Housekeeping(l1, sender, window)
+        self._housekeeping = Housekeeping(l1, sender, deployment.l1.challenge_window)
         self._games = Games(
-            lambda parent: OwnClaim(store, deployment.parameters, commitments, parent, sender.address, window)
+            lambda parent: OwnClaim(store, deployment.parameters, commitments, parent, sender.address, step_files)
         )
         self._asserting = Asserting(store, l1, sender, self._games, settings.verify_seconds)
         self._bonds: tuple[int, int] | None = None
@@ -126,6 +129,7 @@ class Defender(Role):
     def _play_all(self, verdicts: Verdicts) -> int:
         """Rival and answer all that is wrong on what is right. Gives how many transactions L1 took."""
         book, calls = self._reader.book, 0
+        games: list[OpenGame] = []
         for parent in book:
             if verdicts.get(parent.id) != Verdict.RIGHT or self._stopping.is_set():
                 continue
@@ -134,57 +138,79 @@ class Defender(Role):
                 continue
             right = next((child for child in children if verdicts.get(child.id) == Verdict.RIGHT), None)
             if right is not None:
-                calls += self._play(parent, right)
+                game = self._take_up(parent, right)
+                if game is not None:
+                    games.append(game)
+                    calls += self._play(game, right)
             elif book.can_have_child(parent):
                 calls += self._assert(parent)
-        return calls
+        return calls + self._work(games)
 
-    def _play(self, parent: Assertion, right: Assertion) -> int:
-        board, now = self._reader.board, self._reader.time
+    def _take_up(self, parent: Assertion, right: Assertion) -> OpenGame | None:
+        """The game about a right assertion; None where nothing is to be done in it."""
+        board = self._reader.board
         root = root_of(board, right)
         if root is None or not root.is_rivalled or right.status == Status.REJECTED:
-            return 0
+            return None
         if self._games.is_over(board, right, root, L1Ledger(self._l1, self._sender.address)):
-            return 0
+            return None
         if not self._games.is_open(parent):
             self._tell(f"taking up the game about {_name(parent)}")
-        game = self._games.game(parent, right)
-        if game is None:
-            return 0
-        claims = game.claim.player.claims
-        calls = self._answer(game)
+        return self._games.game(parent, right)
+
+    def _play(self, game: OpenGame, right: Assertion) -> int:
+        """All that takes no work. Gives how many transactions L1 took."""
+        board, now, player = self._reader.board, self._reader.time, game.claim.player
+        claims = player.claims
+        calls = self._send(player.at_hand(board, game.is_decided))
         calls += self._housekeeping.bring_up(board, claims, now)
         calls += self._housekeeping.settle(board, claims, now)
-        if right.status == Status.CONFIRMED and not calls:
+        if game.is_decided and not calls:
             calls += self._housekeeping.refund(board, claims, right.id)
         if calls:
             game.last_call = time.monotonic()
         return calls
 
-    def _answer(self, game: OpenGame) -> int:
-        """Send all moves that are due. Gives how many L1 took."""
-        made = 0
-        player = game.claim.player
-        known = set(player.disagreements)
-        for answers in player.rounds(self._reader.board, self._reader.time):
-            self._tell(f"sending {len(answers)} moves, the first: {answers[0].describe()}")
-            result = make_moves(self._l1, self._sender, answers)
-            made += len(result.made)
-            for answer in result.made:
-                self._log.info("move made", move=answer.describe())
-            for reason in result.refused:
-                self._log.warning("move refused", reason=reason)
-            if result.refused and time.monotonic() >= self._next_forget:
-                self._next_forget = time.monotonic() + FORGET_AFTER
-                self._reader.forget()
-            if result.missing:
-                self._missing[STEP_BONDS] = result.missing
-            if self._stopping.is_set():
-                break
-        self._status = replace(self._status, moves=self._status.moves + made)
-        for leaf in player.disagreements.keys() - known:
-            self._log.error("ALARM", message=str(player.disagreements[leaf]))
-        return made
+    def _work(self, games: Iterable[OpenGame]) -> int:
+        """Answers that take re-executing: a spell, in the first game that needs it. Then L1 is looked at again."""
+        board = self._reader.board
+        for game in games:
+            player = game.claim.player
+            far = player.far(board, game.is_decided)
+            if not far or self._stopping.is_set():
+                continue
+            self._tell(f"re-executing, to {far[0].describe()}")
+            known = set(player.disagreements)
+            made = self._send(player.work(board, game.is_decided))
+            for leaf in player.disagreements.keys() - known:
+                self._log.error("ALARM", message=str(player.disagreements[leaf]))
+            if made:
+                game.last_call = time.monotonic()
+            return made
+        return 0
+
+    def _send(self, answers: Sequence[Answer]) -> int:
+        """Send moves. Gives how many L1 took."""
+        if not answers:
+            return 0
+        self._tell(f"sending {len(answers)} moves, the first: {answers[0].describe()}")
+        result = make_moves(self._l1, self._sender, answers, self._gas_ahead())
+        for answer in result.made:
+            self._log.info("move made", move=answer.describe())
+        for reason in result.refused:
+            self._log.warning("move refused", reason=reason)
+        if result.refused and time.monotonic() >= self._next_forget:
+            self._next_forget = time.monotonic() + FORGET_AFTER
+            self._reader.forget()
+        if result.missing:
+            self._missing[STEP_BONDS] = self._missing.get(STEP_BONDS, 0) + result.missing
+        self._status = replace(self._status, moves=self._status.moves + len(result.made))
+        return len(result.made)
+
+    def _gas_ahead(self) -> int:
+        """Of all open games."""
+        board = self._reader.board
+        return sum(gas_ahead(board, game.claim.player.claims, game.is_decided) for game in self._games)
 
     # -- assertions
 
@@ -195,7 +221,7 @@ class Defender(Role):
             return 0
         made = self._assert(tip)
         if not self._reader.book.children(tip.id):
-            self._games.close(tip.id)  # nothing to play: it is made again where a rival appears
+            self._games.close(tip)  # nothing to play: it is made again where a rival appears
         return made
 
     def _tip(self, verdicts: Verdicts) -> Assertion | None:
@@ -245,7 +271,7 @@ class Defender(Role):
             spent=self._sender.spent,
             credit=self._l1.game.functions.credit(address).call(),
             at_stake=bonds_at_stake(board, self._reader.book, address, *self._bond_sizes()),
-            next_moves=describe_next(self._games, board, self._reader.time),
+            next_moves=describe_next(self._games, board),
         )
 
 

@@ -19,6 +19,10 @@ from tandem.rollup.assertions import Status
 IDLE = 150.0
 """Seconds without anything that L1 took after which a decided game is let go: every refused call was tried again."""
 
+Key = tuple[Hash, int]
+"""A parent's id, and how many batches its child will have consumed: L1 can re-organise that alone. Both fix the state
+that the claim begins with."""
+
 
 @dataclass(slots=True)
 class OpenGame:
@@ -30,17 +34,22 @@ class OpenGame:
     right: Assertion | None = None
     """None before L1 has it."""
 
+    @property
+    def is_decided(self) -> bool:
+        """Whether L1 has confirmed it."""
+        return self.right is not None and self.right.status == Status.CONFIRMED
+
 
 class Games:
-    """By the parent's id. Not thread-safe: it is the playing thread's."""
+    """By the parent and what it hands on. Not thread-safe: it is the playing thread's."""
 
     def __init__(self, make: Callable[[Assertion], OwnClaim]) -> None:
         """`make`: the own claim about a parent."""
         self._make = make
-        self._open: dict[Hash, OpenGame] = {}
+        self._open: dict[Key, OpenGame] = {}
         self._over: dict[Hash, int] = {}
         """Decided games -> edges on the board when they were let go."""
-        self._disagreements: dict[Hash, str] = {}
+        self._disagreements: dict[Key, str] = {}
         self._log = structlog.get_logger("games")
 
     def __iter__(self) -> Iterator[OpenGame]:
@@ -49,17 +58,18 @@ class Games:
     def claim(self, parent: Assertion) -> OwnClaim | None:
         """The own claim about a parent. Making it can take minutes. None where the stepper disagrees with it, or the
         store has not all of its batches."""
-        if parent.id in self._disagreements:
+        key = _key(parent)
+        if key in self._disagreements:
             return None
-        if parent.id not in self._open:
+        if key not in self._open:
             try:
-                self._open[parent.id] = OpenGame(self._make(parent), time.monotonic())
+                self._open[key] = OpenGame(self._make(parent), time.monotonic())
             except Disagreement as disagreement:
-                self.disagree(parent.id, disagreement)
+                self.disagree(parent, disagreement)
                 return None
             except StateMissing:
                 return None
-        return self._open[parent.id].claim
+        return self._open[key].claim
 
     def game(self, parent: Assertion, right: Assertion) -> OpenGame | None:
         """The game of the right child of a parent. None where there is no own claim, or for now another one."""
@@ -67,19 +77,19 @@ class Games:
         if claim is None:
             return None
         if claim.claim.opening.id() != right.id:
-            self.close(parent.id)
+            self.close(parent)
             return None
-        game = self._open[parent.id]
+        game = self._open[_key(parent)]
         game.right = right
         return game
 
     def is_open(self, parent: Assertion) -> bool:
         """Whether the claim about a parent is at hand."""
-        return parent.id in self._open
+        return _key(parent) in self._open
 
     def is_over(self, board: Board, right: Assertion, root: Record, ledger: Ledger) -> bool:
         """Whether a game was let go and nothing was done in it since, or was settled before a restart."""
-        if right.status != Status.CONFIRMED or right.opening.parent_id in self._open:
+        if right.status != Status.CONFIRMED or (right.opening.parent_id, right.opening.state.batches) in self._open:
             return False
         known = self._over.get(right.id)
         if known is None and not has_business(root, ledger):
@@ -88,36 +98,44 @@ class Games:
 
     def close_idle(self, board: Board, book: AssertionBook) -> None:
         """Let go of decided games in which nothing is left to do, and of claims that came to nothing."""
-        for parent_id, game in list(self._open.items()):
+        for key, game in list(self._open.items()):
             if time.monotonic() - game.last_call <= IDLE:
                 continue
             right = book.get(game.right.id) if game.right else None
             if right is not None and right.status == Status.CONFIRMED:
                 self._over[right.id] = len(board)
             if right is None or right.status != Status.PENDING:
-                self.close(parent_id)
+                root = board.get(game.claim.player.claims.root.id)
+                self._close(key, for_good=root is None or not has_unsettled(root))
 
-    def close(self, parent_id: Hash) -> None:
-        """Let go of a claim, if there is one."""
-        game = self._open.pop(parent_id, None)
-        if game is not None:
-            game.claim.close()
+    def close(self, parent: Assertion) -> None:
+        """Let go of the claim about a parent, if there is one."""
+        self._close(_key(parent))
 
     def close_all(self) -> None:
         """Let go of all."""
-        for parent_id in list(self._open):
-            self.close(parent_id)
+        for key in list(self._open):
+            self._close(key)
 
-    def disagree(self, parent_id: Hash, disagreement: Disagreement) -> None:
+    def disagree(self, parent: Assertion, disagreement: Disagreement) -> None:
         """Claim nothing more about a parent."""
-        self._disagreements[parent_id] = str(disagreement)
-        self._log.error("ALARM", message=str(disagreement), parent=parent_id.hex())
-        self.close(parent_id)
+        self._disagreements[_key(parent)] = str(disagreement)
+        self._log.error("ALARM", message=str(disagreement), parent=parent.id.hex())
+        self.close(parent)
 
     def disagreements(self) -> list[str]:
         """Where engine and stepper differ."""
         at_leaves = [str(found) for game in self for found in game.claim.player.disagreements.values()]
         return [*self._disagreements.values(), *at_leaves]
+
+    def _close(self, key: Key, for_good: bool = False) -> None:
+        game = self._open.pop(key, None)
+        if game is not None:
+            game.claim.close(for_good)
+
+
+def _key(parent: Assertion) -> Key:
+    return parent.id, parent.required_batches
 
 
 def has_unsettled(root: Record) -> bool:

@@ -11,6 +11,7 @@ from tandem.node.claims import make_claim, right_child
 from tandem.node.commitments import Commitments
 from tandem.node.machine_chain import boundary_after, machine_chain
 from tandem.node.player import Player
+from tandem.node.step_files import GameFiles, StepFiles
 from tandem.node.verification import verify_assertion, verify_leaf
 from tandem.rollup.assertions import Claim
 from tandem.store import ChainStore
@@ -19,14 +20,15 @@ from tandem.store import ChainStore
 class CheckedTrace:
     """A trace of the engine's, none of whose leaves is refined before the stepper agrees with it."""
 
-    def __init__(self, trace: AssertionTrace) -> None:
+    def __init__(self, trace: AssertionTrace, files: GameFiles) -> None:
         self._trace = trace
+        self._files = files
         self.tree = trace.tree
         """Over the level-0 states."""
 
     def steps(self, leaf: int) -> StepTrace:
-        """Level 1 below a leaf, by the stepper. Disagreement where it does not lead to what the engine says."""
-        return verify_leaf(self._trace, leaf)
+        """Level 1 below a leaf, by the stepper, once. Disagreement where it does not lead to what the engine says."""
+        return verify_leaf(self._trace, leaf, self._files)
 
 
 class OwnClaim:
@@ -44,9 +46,9 @@ class OwnClaim:
         commitments: Commitments,
         parent: Assertion,
         address: str,
-        window: int,
+        step_files: StepFiles,
     ) -> None:
-        """`address`: of the player's account. `window`: the challenge window, seconds.
+        """`address`: of the player's account. `step_files`: of this party.
 
         StateMissing where the store has not all batches that the parent's child consumes; Disagreement where the trace
         does not end in the chain's state.
@@ -59,8 +61,9 @@ class OwnClaim:
             self._chain = machine_chain(session, parameters)
             self._start = boundary_after(session, consumed, target)
             self._trace = AssertionTrace(self._chain, self._start)
-            claims = Claims(parent.id, self._start.machine(self._chain).hash(), CheckedTrace(self._trace))
-            self.player = Player(claims, address, window)
+            start = self._start.machine(self._chain).hash()
+            self._files = step_files.game(parent.id, start)
+            self.player = Player(Claims(parent.id, start, CheckedTrace(self._trace, self._files)), address)
             self._held = stack.pop_all()
 
     def verify(self, seconds: float) -> tuple[int, int]:
@@ -71,6 +74,10 @@ class OwnClaim:
         deadline = time.monotonic() + seconds
         return verify_assertion(self._chain, self._start, self._trace, deadline), len(self._trace.tree)
 
-    def close(self) -> None:
-        """Let go of the store."""
+    def close(self, for_good: bool = False) -> None:
+        """Let go of the store. `for_good`: level 1 is not asked for again."""
         self._held.close()
+        if for_good:
+            self._files.discard()
+        else:
+            self._files.close()

@@ -53,13 +53,13 @@ def bonds_at_stake(board: Board, book: AssertionBook, account: str, bond: int, s
     return own * bond + steps * step_bond
 
 
-def describe_next(games: Games, board: Board, now: int) -> tuple[NextMoves, ...]:
+def describe_next(games: Games, board: Board) -> tuple[NextMoves, ...]:
     """What is due in each open game."""
     listed = []
     for game in games:
         if game.right is None:
             continue
-        dues = game.claim.player.dues(board, now)
+        dues = game.claim.player.dues(board, game.is_decided)
         shown = tuple(due.describe() for due in dues[:SHOWN])
         listed.append(NextMoves(game.right.opening.parent_id, len(dues), shown))
     return tuple(listed)

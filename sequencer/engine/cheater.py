@@ -25,7 +25,7 @@ from tandem.node.claims import inbox_acc
 from tandem.node.commitments import Commitments
 from tandem.node.machine_chain import boundary_after, machine_chain
 from tandem.node.player import Player, make_moves
-from tandem.primitives.types import Address, Hash, Seconds
+from tandem.primitives.types import Address, Hash
 from tandem.rollup.assertions import Claim, Status
 from tandem.store import BlockRecord, ChainStore
 
@@ -58,7 +58,6 @@ class Cheater(Asserter):
         self,
         cheat: Cheat,
         parameters: ChainParameters,
-        window: Seconds,
         store: ChainStore,
         commitments: Commitments,
         l1: L1,
@@ -67,11 +66,10 @@ class Cheater(Asserter):
         spacing: float,
         stopping: Event,
     ) -> None:
-        """`window`: the challenge window. The rest as for an asserter."""
+        """`cheat` and `parameters` aside, as for an asserter."""
         super().__init__(store, commitments, l1, sender, interval, spacing, stopping)
         self._lie = lie_for(cheat, Address(bytes.fromhex(sender.address[2:])))
         self._parameters = parameters
-        self._window = window
         self._held = ExitStack()
         """The view of the store that the fraud's trace reads from."""
         self._fraud: Fraud | None = None
@@ -118,7 +116,7 @@ class Cheater(Asserter):
             claim = claim_of(trace, chain.nodes, parent.id, inbox_acc(session, target))
             claims = Claims(parent.id, start.machine(chain).hash(), trace)
             self._held = stack.pop_all()
-        return Fraud(claim, trace, Player(claims, self._sender.address, self._window))
+        return Fraud(claim, trace, Player(claims, self._sender.address))
 
     def _announce(self, fraud: Fraud) -> None:
         cheat, trace = self._lie.cheat, fraud.trace
@@ -171,7 +169,7 @@ class Cheater(Asserter):
 
     def _play(self, fraud: Fraud) -> None:
         """Make all moves that are due."""
-        for answers in fraud.player.rounds(self._reader.board, self._reader.time):
+        for answers in fraud.player.rounds(self._reader.board):
             result = make_moves(self._l1, self._sender, answers)
             for answer in result.made:
                 self._log.warning("CHEATING: move made", move=answer.describe())

@@ -103,11 +103,11 @@ def _asserter(
     settings: AsserterSettings, deployment: Deployment, store: ChainStore, l1: L1, sender: L1Sender, stopping: Event
 ) -> Asserter:
     interval, spacing = settings.interval_ms / 1000, settings.spacing_ms / 1000
-    parameters, window = deployment.parameters, deployment.l1.challenge_window
+    parameters = deployment.parameters
     commitments = Commitments(store, parameters)
     if settings.cheat is None:
         return Asserter(store, commitments, l1, sender, interval, spacing, stopping)
-    return Cheater(settings.cheat, parameters, window, store, commitments, l1, sender, interval, spacing, stopping)
+    return Cheater(settings.cheat, parameters, store, commitments, l1, sender, interval, spacing, stopping)
 
 
 def _engine(

@@ -19,6 +19,11 @@ class Due:
         """Whether the answer stakes a bond on level 1: to be re-executed on the stepper before."""
         return self.edge.level == Level.TRACE and self.edge.height == 0
 
+    @property
+    def proves(self) -> bool:
+        """Whether the answer is a proof."""
+        return self.edge.level == Level.STEPS and self.edge.height == 0
+
     def describe(self) -> str:
         """One line."""
         verb = "bisect" if self.edge.height else "open" if self.opens_steps else "prove"

@@ -3,51 +3,38 @@ below an own root are own ones, since a root commits to them."""
 
 from collections.abc import Iterator
 
-from tandem.disputes.board import Board, Record, Timers
+from tandem.disputes.board import Board, Record
 from tandem.disputes.moves import Due
 from tandem.disputes.traces import Claims
 
 
-def next_moves(board: Board, claims: Claims, now: int, window: int) -> list[Due]:
+def next_moves(board: Board, claims: Claims, decided: bool = False) -> list[Due]:
     """Own edges that need an answer, from the first leaf on. None where the own root is not on the board.
 
     A leaf of level 0 is due until its steps are made (Claims.steps) and their root is on the board, which it can be
-    already. When the own root has won, only own level-1 roots are still played for, for their bonds.
+    already. `decided`: L1 has confirmed the own assertion. Then only own level-1 roots are still played for, for their
+    bonds. A timer that has reached the window decides nothing before L1 says so: what is above may stop it.
     """
     root = board.get(claims.root.id)
-    return [] if root is None else list(_Round(board, claims, Timers(now), window).play(root))
+    return [] if root is None else list(_due(board, claims, decided, root))
 
 
-class _Round:
-    """One look at the board."""
-
-    def __init__(self, board: Board, claims: Claims, timers: Timers, window: int) -> None:
-        self._board = board
-        self._claims = claims
-        self._timers = timers
-        self._window = window
-
-    def play(self, root: Record) -> Iterator[Due]:
-        has_won = self._has_won(root)
-        for record in unanswered(root):
-            if record.edge.height:
-                if not has_won:
-                    yield Due(record.edge, None)
-            else:
-                yield from self._at_leaf(record, has_won)
-
-    def _at_leaf(self, record: Record, has_won: bool) -> Iterator[Due]:
+def _due(board: Board, claims: Claims, decided: bool, root: Record) -> Iterator[Due]:
+    for record in unanswered(root):
         leaf = record.edge.index
-        own = self._claims.step_root(leaf)
-        root = self._board.get(own.id) if own is not None else None
-        if root is None:
-            if not has_won:
-                yield Due(record.edge, leaf)
-        elif not self._has_won(root) and not (has_won and root.place.winner):
-            yield from (Due(below.edge, leaf) for below in unanswered(root))
+        own = claims.step_root(leaf) if record.edge.height == 0 else None
+        steps = board.get(own.id) if own is not None else None
+        if steps is not None:
+            if not _is_over(steps, decided):
+                yield from (Due(below.edge, leaf) for below in unanswered(steps))
+        elif not decided:
+            yield Due(record.edge, None if record.edge.height else leaf)
 
-    def _has_won(self, root: Record) -> bool:
-        return self._timers.true(root) >= self._window
+
+def _is_over(root: Record, decided: bool) -> bool:
+    """Whether a level-1 root is not played for any more: it has won, or only its bond mattered, and is lost."""
+    winner = root.place.winner
+    return winner == root.id or (decided and winner is not None)
 
 
 def unanswered(record: Record) -> Iterator[Record]:

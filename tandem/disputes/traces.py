@@ -1,6 +1,5 @@
 """What one party claims of one assertion: its traces as edges, and all that its moves have to show."""
 
-from collections import OrderedDict
 from typing import Protocol
 
 from tandem.disputes.edges import Edge, Level, Opening
@@ -13,8 +12,8 @@ from tandem.machine.trace import STEP_DEPTH, Boundary
 from tandem.primitives.types import ZERO_HASH, Hash
 from tandem.rollup.trace_tree import TraceTree
 
-STEPS_KEPT = 2
-"""Level-1 traces held at a time: the longest takes a gigabyte and minutes."""
+QUICK_STEPS = 1 << 12
+"""Steps that are taken again for a proof in a tenth of a second."""
 REPEATED = bytes([len(Prover)])
 """What a witness begins with that is of no step: the number of no prover."""
 
@@ -55,7 +54,10 @@ class Trace(Protocol):
 
 
 class Claims:
-    """A party's claim about an assertion's successor. Fixes all edges that it believes in."""
+    """A party's claim about an assertion's successor. Fixes all edges that it believes in.
+
+    Level-1 traces are kept, each as its trace gave it: the longest ones belong into files (tandem.node.step_files).
+    """
 
     def __init__(self, origin: Hash, start: Hash, trace: Trace, step_height: int = STEP_DEPTH) -> None:
         """`origin`: the parent assertion's id, `start`: the level-0 state that it hands on."""
@@ -65,7 +67,8 @@ class Claims:
         self._step_height = step_height
         self.root = Edge(origin, Level.TRACE, trace.tree.depth, 0, start, trace.tree.root)
         """The level-0 root edge."""
-        self._steps: OrderedDict[int, Steps] = OrderedDict()
+        self._steps: dict[int, Steps] = {}
+        self._proofs: dict[Hash, Prove] = {}
         self._step_roots: dict[int, Edge] = {}
         self._leaves: dict[Hash, int] = {}
 
@@ -77,15 +80,10 @@ class Claims:
 
     def steps(self, leaf: int) -> Steps:
         """The level-1 trace below a leaf; made where it is not at hand."""
-        steps = self._steps.get(leaf)
-        if steps is None:
-            steps = self._trace.steps(leaf)
+        if leaf not in self._steps:
+            steps = self._steps[leaf] = self._trace.steps(leaf)
             self.recall(leaf, steps.tree.root)
-        self._steps[leaf] = steps
-        self._steps.move_to_end(leaf)
-        if len(self._steps) > STEPS_KEPT:
-            self._steps.popitem(last=False)
-        return steps
+        return self._steps[leaf]
 
     def step_root(self, leaf: int) -> Edge | None:
         """The own level-1 root below a leaf; None before its trace was made or recalled."""
@@ -123,14 +121,24 @@ class Claims:
 
     # -- what moves show
 
+    def is_at_hand(self, due: Due) -> bool:
+        """Whether the move can be worked out at once: no level-1 trace has to be made for it, nor many steps taken
+        again for a proof."""
+        if due.leaf is None:
+            return True
+        if self.needs_steps(due.leaf):
+            return False
+        far = min(due.edge.index, len(self.steps(due.leaf).tree)) > QUICK_STEPS
+        return not due.proves or not far or due.edge.id in self._proofs
+
     def make(self, due: Due) -> Answer:
-        """Works out the move. Makes the level-1 trace where that takes it (`needs_steps(due.leaf)`)."""
+        """Works out the move. A proof is kept."""
         edge = due.edge
         if edge.height:
             left, right = self.children(edge)
             return Bisect(edge, left.root, right.root)
         if edge.level == Level.STEPS:
-            return Prove(edge, self.opening(edge), self.witness(self.leaf_of(edge), edge.index))
+            return self._prove(edge)
         tree = self.steps(edge.index).tree
         return OpenSteps(edge, self.opening(edge), tree.root, end_proof(tree))
 
@@ -148,6 +156,12 @@ class Claims:
         steps = self.steps(leaf)
         proven = steps.prove(index)
         return repeated(steps.end) if proven is None else proven.witness
+
+    def _prove(self, edge: Edge) -> Prove:
+        if edge.id not in self._proofs:
+            witness = self.witness(self.leaf_of(edge), edge.index)
+            self._proofs[edge.id] = Prove(edge, self.opening(edge), witness)
+        return self._proofs[edge.id]
 
     def _tree(self, edge: Edge) -> TraceTree:
         return self._trace.tree if edge.level == Level.TRACE else self.steps(self.leaf_of(edge)).tree

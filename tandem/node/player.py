@@ -1,10 +1,10 @@
 """Plays one party's game about one parent assertion on L1, whatever that party claims: the right child or a lie.
 
     claims = Claims(parent_id, start, trace)            # what the party believes: a trace, honest or not
-    player = Player(claims, sender.address, window)
+    player = Player(claims, sender.address)
     while not decided:
         reader.poll()                                   # a GameReader: L1's events are the only state
-        for answers in player.rounds(reader.board, reader.time):
+        for answers in player.rounds(reader.board):
             make_moves(l1, sender, answers)
 
 It keeps nothing that matters: what is to be done follows from the board alone, so a player that was killed goes on,
@@ -12,7 +12,8 @@ and two players with the same claim help one another. The assertion itself is ma
 (Rollup.createAssertion); what decides and settles the game is in tandem.node.housekeeping.
 """
 
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from tandem.disputes.board import Board, Record
@@ -22,47 +23,52 @@ from tandem.disputes.traces import Claims
 from tandem.l1.contracts import L1
 from tandem.l1.game_encoding import move_call
 from tandem.l1.sender import L1Rejected, L1Sender, SendFailure
+from tandem.node.reserve import STEPS_GAS, wei_of
 from tandem.node.verification import Disagreement
 from tandem.primitives.types import Address
 
-GAS_RESERVE = 5 * 10**16
-"""Wei kept back from bonds: to answer, update, confirm and fetch with."""
+SPELL = 5.0
+"""Seconds of work on level-1 traces and far proofs after which L1 is looked at again, but for what cannot be parted."""
 MADE_BEFORE = ("EdgeExists", "AlreadyProven")
 """What L1 says of a move that someone else was quicker with."""
 
 
 class Player:
-    """One game."""
+    """One game. `decided` is, in all that it is asked, whether L1 has confirmed the own assertion."""
 
-    def __init__(self, claims: Claims, address: str, window: int) -> None:
-        """`address`: whose earlier openings need not be worked out again. `window`: the challenge window, seconds."""
+    def __init__(self, claims: Claims, address: str, spell: float = SPELL) -> None:
+        """`address`: whose earlier openings need not be worked out again. `spell`: seconds of work at a time."""
         self.claims = claims
         self.disagreements: dict[int, Disagreement] = {}
         """Leaves below which no move is made: what the trace says there is not what the stepper does."""
         self._address = Address(bytes.fromhex(address[2:]))
-        self._window = window
+        self._spell = spell
 
-    def dues(self, board: Board, now: int) -> list[Due]:
-        """Own edges that need an answer at L1's time `now`, without working any out."""
+    def dues(self, board: Board, decided: bool = False) -> list[Due]:
+        """Own edges that need an answer, without working any out."""
         self.recall(board)
-        dues = next_moves(board, self.claims, now, self._window)
-        return [due for due in dues if due.leaf not in self.disagreements]
+        return [due for due in next_moves(board, self.claims, decided) if due.leaf not in self.disagreements]
 
-    def rounds(self, board: Board, now: int) -> Iterator[list[Answer]]:
-        """The answers due, in rounds to be sent as they come: first all that are at hand, then, leaf by leaf, those for
-        which a level-1 trace is made first, which can take minutes. None depends on another one."""
-        at_hand: list[Due] = []
-        heavy: dict[int, list[Due]] = {}
-        for due in self.dues(board, now):
-            if due.leaf is None or not self.claims.needs_steps(due.leaf):
-                at_hand.append(due)
-            else:
-                heavy.setdefault(due.leaf, []).append(due)
-        if answers := self._make(board, at_hand):
-            yield answers
-        for dues in heavy.values():
-            if answers := self._make(board, dues):
+    def rounds(self, board: Board, decided: bool = False) -> Iterator[list[Answer]]:
+        """The answers due, in rounds to be sent as they come: those at hand, then what a spell of work gives. None
+        depends on another one. When there is more to do, it is after the next look at the board."""
+        for answers in (self.at_hand(board, decided), self.work(board, decided)):
+            if answers:
                 yield answers
+
+    def at_hand(self, board: Board, decided: bool = False) -> list[Answer]:
+        """The answers due that take no time."""
+        return self._make(board, [due for due in self.dues(board, decided) if self.claims.is_at_hand(due)])
+
+    def work(self, board: Board, decided: bool = False) -> list[Answer]:
+        """The first of the others, as many as a spell allows: for them level-1 traces are made, or steps taken again.
+        A single one can take minutes, and is at hand from then on."""
+        until = time.monotonic() + self._spell
+        return self._make(board, _for_a_spell(self.far(board, decided), until))
+
+    def far(self, board: Board, decided: bool = False) -> list[Due]:
+        """What is due and takes work."""
+        return [due for due in self.dues(board, decided) if not self.claims.is_at_hand(due)]
 
     def recall(self, board: Board) -> None:
         """Learn the own level-1 roots that were opened before a restart from the board."""
@@ -74,7 +80,7 @@ class Player:
                     if opened.mover == self._address:
                         self.claims.recall(index, opened.edge.root)
 
-    def _make(self, board: Board, dues: Sequence[Due]) -> list[Answer]:
+    def _make(self, board: Board, dues: Iterable[Due]) -> list[Answer]:
         answers = []
         for due in dues:
             if due.leaf in self.disagreements:
@@ -111,13 +117,21 @@ class RoundResult:
     refused: tuple[str, ...]
     """Why others were not made, but for those that someone else had made."""
     missing: int
-    """Wei that the account lacks for bonds of openings, which were not made."""
+    """Wei that the account lacks for openings, which were not made: bonds, and the gas to play on with."""
 
 
-def make_moves(l1: L1, sender: L1Sender, answers: Sequence[Answer]) -> RoundResult:
-    """Send a round at once. A move that L1 has already, or that someone else is quicker with, does no harm."""
-    bond = l1.game.functions.stepBond().call() if any(isinstance(item, OpenSteps) for item in answers) else 0
-    chosen, missing = _affordable(answers, sender.balance() - GAS_RESERVE if bond else 0, bond)
+def make_moves(l1: L1, sender: L1Sender, answers: Sequence[Answer], gas_ahead: int = 0) -> RoundResult:
+    """Send a round at once. A move that L1 has already, or that someone else is quicker with, does no harm.
+
+    `gas_ahead`: of all games that the account is in (tandem.node.reserve). No bond is staked that would eat its price,
+    or that of the game which the opening begins.
+    """
+    bond, stake, funds = 0, 0, 0
+    if any(isinstance(item, OpenSteps) for item in answers):
+        bond = l1.game.functions.stepBond().call()
+        stake = bond + wei_of(l1, STEPS_GAS)
+        funds = sender.balance() - wei_of(l1, gas_ahead)
+    chosen, missing = affordable(answers, funds, stake)
     calls = [(move_call(l1.game, item), bond if isinstance(item, OpenSteps) else 0) for item in chosen]
     outcomes = sender.send_all(calls)
     made = [item for item, outcome in zip(chosen, outcomes, strict=True) if not isinstance(outcome, SendFailure)]
@@ -131,15 +145,25 @@ def is_made_before(failure: SendFailure) -> bool:
     return isinstance(failure, L1Rejected) and any(name in str(failure) for name in MADE_BEFORE)
 
 
-def _affordable(answers: Sequence[Answer], funds: int, bond: int) -> tuple[list[Answer], int]:
-    """The answers for which the account has the bonds, and the wei that it lacks for the others."""
+def affordable(answers: Sequence[Answer], funds: int, stake: int) -> tuple[list[Answer], int]:
+    """The answers for which the account has enough, and the wei that it lacks for the rest. `stake`: of an opening."""
     chosen: list[Answer] = []
     missing = 0
     for answer in answers:
-        if isinstance(answer, OpenSteps) and funds < bond:
-            missing += bond - max(funds, 0)
+        if not isinstance(answer, OpenSteps):
+            chosen.append(answer)
+        elif funds >= stake:
+            chosen.append(answer)
+            funds -= stake
+        else:
+            missing += stake - funds
             funds = 0
-            continue
-        funds -= bond if isinstance(answer, OpenSteps) else 0
-        chosen.append(answer)
     return chosen, missing
+
+
+def _for_a_spell(dues: Iterable[Due], until: float) -> Iterator[Due]:
+    """The first, and more of them until then."""
+    for due in dues:
+        yield due
+        if time.monotonic() >= until:
+            return

@@ -50,7 +50,7 @@ class Attacker(Role):
         rollup = self._l1.rollup.functions
         self._sender.send(rollup.createAssertion(*claim_arguments(claim)), value=rollup.bond().call())
         claims = Claims(parent.id, start.machine(chain).hash(), trace)
-        self._player = Player(claims, self._sender.address, self._deployment.l1.challenge_window)
+        self._player = Player(claims, self._sender.address)
         return bytes(claim.opening.id())
 
     def read(self) -> None:
@@ -62,7 +62,7 @@ class Attacker(Role):
         """Make all moves that are due. What cannot be proven is tried all the same, and refused by L1."""
         self.read()
         assert self._player is not None
-        for answers in self._player.rounds(self.reader.board, self.reader.time):
+        for answers in self._player.rounds(self.reader.board):
             self.moves += len(make_moves(self._l1, self._sender, answers).made)
 
     def close(self) -> None:

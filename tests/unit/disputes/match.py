@@ -118,7 +118,7 @@ class Match:
 
     def due(self, claims: Claims) -> list[Due]:
         """What a party wants to do."""
-        return next_moves(self.look(), claims, self.referee.now, WINDOW)
+        return next_moves(self.look(), claims)
 
     def try_answer(self, claims: Claims, due: Due) -> bool:
         """A liar's answer, which may be refused."""

@@ -159,38 +159,46 @@ def test_looking_at_the_board_makes_no_trace() -> None:
     due = play_until(match, Level.STEPS, 1)
     fresh = claims_on(NoSteps(toy_trace()))
     fresh.recall(DEEP, match.honest.step_root(DEEP).root)
-    assert next_moves(match.board, fresh, match.referee.now, WINDOW) == due
+    assert next_moves(match.board, fresh) == due
 
 
 def test_who_starts_again_makes_the_steps_first_and_goes_on() -> None:
     match = begun((DEEP, 1, 0))
     due = play_until(match, Level.STEPS, 1)
     fresh = claims_on(toy_trace())
-    (first,) = next_moves(match.board, fresh, match.referee.now, WINDOW)
+    (first,) = next_moves(match.board, fresh)
     assert first.opens_steps
     assert first.leaf == DEEP
     assert fresh.needs_steps(DEEP)
     fresh.steps(DEEP)
-    assert next_moves(match.board, fresh, match.referee.now, WINDOW) == due
+    assert next_moves(match.board, fresh) == due
 
 
 def test_the_same_board_gives_the_same_moves_in_the_same_order() -> None:
     match = begun((1, 2, 0), (4, 0, 0), (2, 1, 1), patches=(3,))
     for _ in range(12):
-        again = next_moves(Board(match.referee.events), match.honest, match.referee.now, WINDOW)
+        again = next_moves(Board(match.referee.events), match.honest)
         assert again == match.due(match.honest)
         match.answer()
         match.liars_move(Random(1))
 
 
-def test_who_has_won_does_not_answer_at_level_0() -> None:
+def test_who_has_the_window_answers_until_it_is_decided() -> None:
     match = Match.of([(DEEP, 1, 0)], [])
     match.claim(match.honest)
     match.referee.now += WINDOW
     match.claim(match.liars[0])
-    assert match.board.record(match.honest.root.id).is_rivalled
-    assert match.due(match.honest) == []
-    assert next_moves(match.board, match.honest, match.referee.now, WINDOW + 1) != []
+    assert match.has_won()
+    assert match.due(match.honest) == [Due(match.honest.root, None)]
+    assert next_moves(match.board, match.honest, decided=True) == []
+
+
+def test_when_it_is_decided_no_level_1_is_opened() -> None:
+    match = begun((DEEP, 1, 0))
+    (due,) = play_until(match, Level.TRACE, 0)
+    match.honest.steps(due.leaf)
+    assert match.due(match.honest) == [due]
+    assert next_moves(match.board, match.honest, decided=True) == []
 
 
 def won_but_for_a_bond() -> Match:
@@ -207,16 +215,16 @@ def won_but_for_a_bond() -> Match:
     return match
 
 
-def test_who_has_won_still_plays_for_the_bonds_of_level_1() -> None:
+def test_when_it_is_decided_the_bonds_of_level_1_are_still_played_for() -> None:
     match = won_but_for_a_bond()
     patching = match.liars[1]
     assert match.has_won()
     assert match.honest.step_root(DEEP).id not in match.goals()
     levels = set()
     for _ in range(HEIGHTS[1] + 2):
-        for due in next_moves(match.look(), patching, match.referee.now, 10 * WINDOW):
+        for due in next_moves(match.look(), patching):
             match.try_answer(patching, due)
-        levels |= {due.edge.level for due in match.due(match.honest)}
+        levels |= {due.edge.level for due in next_moves(match.board, match.honest, decided=True)}
         match.answer()
     assert levels == {Level.STEPS}
     assert sum(record.is_proven for record in match.look()) == 2
@@ -224,16 +232,33 @@ def test_who_has_won_still_plays_for_the_bonds_of_level_1() -> None:
     assert match.honest.step_root(DEEP).id in match.goals()
 
 
-def test_a_bond_that_is_lost_is_not_played_for_when_the_game_is_won() -> None:
+def in_dispute_below_a_leaf() -> Match:
+    """The honest level-1 root is to be answered for."""
     match = won_but_for_a_bond()
-    patching, now = match.liars[1], match.referee.now
+    patching = match.liars[1]
     while not match.due(match.honest):
-        (due,) = next_moves(match.look(), patching, now, 10 * WINDOW)
+        (due,) = next_moves(match.look(), patching)
         assert match.try_answer(patching, due)
-    root = patching.step_root(DEEP)
+    return match
+
+
+def test_below_a_level_1_root_all_is_answered_until_it_is_settled() -> None:
+    match = in_dispute_below_a_leaf()
+    match.referee.now += 10 * WINDOW
+    due = match.due(match.honest)
+    assert due != []
+    assert next_moves(match.board, match.honest, decided=True) == due
+    root = match.honest.step_root(DEEP)
+    settled = Board([*match.referee.events, StepRootWon(root.place, root.id)])
+    assert next_moves(settled, match.honest) == next_moves(settled, match.honest, decided=True) == []
+
+
+def test_a_bond_that_is_lost_is_not_played_for_when_the_game_is_decided() -> None:
+    match = in_dispute_below_a_leaf()
+    root = match.liars[1].step_root(DEEP)
     lost = Board([*match.referee.events, StepRootWon(root.place, root.id)])
-    assert next_moves(lost, match.honest, now, WINDOW) == []
-    assert next_moves(lost, match.honest, now, 10 * WINDOW) != []  # not won: the leaf needs its root's timer
+    assert next_moves(lost, match.honest, decided=True) == []
+    assert next_moves(lost, match.honest) == match.due(match.honest)  # the leaf needs its root's timer
 
 
 @pytest.mark.parametrize(("level", "height"), [(Level.TRACE, 1), (Level.TRACE, 0), (Level.STEPS, 2), (Level.STEPS, 0)])

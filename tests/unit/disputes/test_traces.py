@@ -1,14 +1,18 @@
 """What a party shows of its traces is what the contracts ask for."""
 
+from dataclasses import dataclass
+
 import pytest
 
-from tandem.disputes.edges import Level, join, last_under
+from tandem.disputes.edges import Edge, Level, join, last_under
 from tandem.disputes.moves import Due, OpenSteps
-from tandem.disputes.traces import STEPS_KEPT, Claims, StepsUnknown, repeated
+from tandem.disputes.traces import QUICK_STEPS, Claims, StepsUnknown, repeated
+from tandem.machine.stepping import OK, Proven
 from tandem.machine.trace import STEP_DEPTH
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Hash
 from tandem.rollup.assertions import TRACE_DEPTH
+from tandem.rollup.trace_tree import TraceTree
 from tests.support.revm import Reverted, call_data
 from tests.unit.disputes.eventful import Eventful
 from tests.unit.disputes.match import END, HEIGHTS, LEAVES, ORIGIN, START, Counted, claims_on, toy_trace
@@ -88,20 +92,61 @@ def test_level_1_edges_below_a_leaf_nobody_looked_at(claims: Claims) -> None:
     assert claims.children(claims.step_root(2)) == other.children(other.step_root(2))
 
 
-def test_few_level_1_traces_are_kept_and_all_roots(claims: Claims) -> None:
-    made = claims._trace.made
-    for leaf in range(STEPS_KEPT):
-        assert claims.needs_steps(leaf)
+def test_level_1_traces_are_made_once(claims: Claims) -> None:
+    for leaf in (*range(LEAVES), *range(LEAVES)):
         claims.steps(leaf)
         assert not claims.needs_steps(leaf)
+        claims.children(claims.step_root(leaf))
+    assert claims._trace.made == list(range(LEAVES))
+    assert [claims.leaf_of(root) for root in claims.step_roots()] == list(range(LEAVES))
+
+
+class LongSteps:
+    """Level 1 of many steps, which counts how often one was looked for."""
+
+    def __init__(self, count: int) -> None:
+        self.tree = TraceTree(START.hash * count, STEP_DEPTH)
+        self.proofs = 0
+
+    def prove(self, index: int) -> Proven:
+        self.proofs += 1
+        return Proven(OK, START.hash, START.preimage, START.hash)
+
+
+@dataclass
+class LongTrace:
+    """Level 0 of one step."""
+
+    below: LongSteps
+    tree = TraceTree(START.hash, 1)
+
+    def steps(self, leaf: int) -> LongSteps:
+        return self.below
+
+
+def step_leaf(claims: Claims, index: int) -> Edge:
+    """An own leaf of level 1 below leaf 0."""
+    edge = claims.step_root(0)
+    while edge.height:
+        edge = claims.children(edge)[index >> (edge.height - 1) & 1]
+    return edge
+
+
+def test_what_is_at_hand_takes_neither_a_trace_nor_many_steps() -> None:
+    steps = LongSteps(QUICK_STEPS + 9)
+    claims = Claims(ORIGIN, START.hash, LongTrace(steps))
+    assert claims.is_at_hand(Due(claims.root, None))
+    assert not claims.is_at_hand(Due(claims.leaf(0), 0))
     claims.steps(0)
-    assert made == list(range(STEPS_KEPT))
-    claims.steps(STEPS_KEPT)
-    assert claims.needs_steps(1)
-    assert not claims.needs_steps(0)
-    assert [claims.leaf_of(root) for root in claims.step_roots()] == list(range(STEPS_KEPT + 1))
-    claims.children(claims.step_root(1))
-    assert made == [*range(STEPS_KEPT + 1), 1]
+    assert claims.is_at_hand(Due(claims.leaf(0), 0))
+    assert claims.is_at_hand(Due(step_leaf(claims, QUICK_STEPS), 0))
+    for index in (QUICK_STEPS + 1, 2**STEP_DEPTH - 1):
+        due = Due(step_leaf(claims, index), 0)
+        assert not claims.is_at_hand(due)
+        proof = claims.make(due)
+        assert claims.is_at_hand(due)
+        assert claims.make(due) is proof
+    assert steps.proofs == 2
 
 
 def test_a_recalled_root_is_the_one_that_would_be_made(claims: Claims) -> None:

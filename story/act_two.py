@@ -135,7 +135,6 @@ class _ActTwo:
         stage.tell(f"the assertions commit to trees over the machine's states: {count} of them in {self._batches()}")
         liar, challenger = self._party(self.cheater, self.false), self._party(self.challenger, self.right)
         view = GameView(self.reader, self.accounts, liar, challenger, stage.deployment.l1.challenge_window)
-        view.update()
         screen = Screen(stage.console, view)
         start = time.monotonic()
         is_opened = False
@@ -174,8 +173,8 @@ class _ActTwo:
         stage.step("The last step, judged by the contract on L1")
         step = disputed.final_step()
         check_verdict(Judge(stage.contracts.machine), step)
-        proven = next((record for record in self.reader.board if record.is_proven), None)
-        if proven is None or proven.edge.root != step.proven.after:
+        proven = {record.edge.root for record in self.reader.board if record.is_proven}
+        if step.proven.after not in proven:
             raise DemoFailed("what was proven on L1 is not the step that parts the two")
         rows = [
             (row.what, row.before, row.after, f"[red]{row.claimed}[/]" if row.differs else row.claimed)

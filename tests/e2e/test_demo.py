@@ -40,7 +40,7 @@ def test_the_demo_tells_its_story_and_leaves_no_process_behind(tmp_path: Path) -
     places = [told.find(line) for line in STORY]
     assert -1 not in places and places == sorted(places), dict(zip(STORY, places, strict=True))
     heights = [int(height) for height in re.findall(r"level 1, height (\d+)", done.stdout)]
-    assert heights == sorted(heights, reverse=True) and 3 < len(heights) < 12, "a line every few moves"
+    assert heights == sorted(heights, reverse=True) and 0 < len(heights) < 12, "a line every few moves"
     left = [line for line in map(_line, psutil.process_iter()) if str(tmp_path) in " ".join(line)]
     assert left == []
 

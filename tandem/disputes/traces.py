@@ -12,7 +12,7 @@ from tandem.machine.trace import STEP_DEPTH, Boundary
 from tandem.primitives.types import ZERO_HASH, Hash
 from tandem.rollup.trace_tree import TraceTree
 
-QUICK_STEPS = 1 << 12
+QUICK_STEPS = 1 << 15
 """Steps that are taken again for a proof in a tenth of a second."""
 REPEATED = bytes([len(Prover)])
 """What a witness begins with that is of no step: the number of no prover."""

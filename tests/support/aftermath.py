@@ -78,12 +78,12 @@ def assert_whole(battle: Battle, attacks: list[Attack], since: int, before: int)
     assert_truth_alone_is_confirmed(battle)
     assert_attackers_paid(battle, attacks)
     assert_game_balance(battle)
+    gained = wait_until_paid(battle, before)
     spent = spent_by(battle, CHALLENGER.address, since)
     false = sum(len(attack.asserted) for attack in attacks)
     print("\n".join(spent.rows(false)))
-    assert sum(spent.calls.values()) <= CALLS_AT_MOST * false
-    gained = wait_until_paid(battle, before)
     print(f"{false} false roots; the challenger gained {gained / 10**9:,.0f} gwei")
+    assert sum(spent.calls.values()) <= CALLS_AT_MOST * false
 
 
 def assert_truth_alone_is_confirmed(battle: Battle) -> None:

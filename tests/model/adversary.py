@@ -235,7 +235,9 @@ class Adversary(Collectors):
             tree = TraceTree(b"".join(self._steps_to(leaf.root, before, kind)), height)
             self._play.knowledge.learn_tree(tree)
             root, siblings = tree.root, tree.proof((1 << height) - 1)
-        self._send(OpenSteps(leaf, opening, root, siblings))
+        call = OpenSteps(leaf, opening, root, siblings)
+        self._play.arena.send(SYBILS[0], call, value=0)
+        self._send(call)
 
     def _steps_to(self, end: Hash, before: Hash, kind: str) -> list[Hash]:
         """Leaves of level 1 from a state to an end, by a way that may be none."""

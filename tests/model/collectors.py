@@ -1,6 +1,8 @@
 """Those who ask for decisions and money, deserved or not, whether it is time or not."""
 
-from tandem.disputes.edges import Edge, Level
+from collections.abc import Iterator
+
+from tandem.disputes.edges import Edge, Level, Path
 from tandem.disputes.moves import RefundSteps, RefundTrace, SettleSteps
 from tests.model.arena import address
 from tests.model.calls import Call, ClaimBond, Confirm, Reject, Withdraw
@@ -58,7 +60,44 @@ class Collectors:
         """For anyone."""
         self._send(Withdraw(self._chooser.choice([*SYBILS, HONEST])))
 
+    def grab(self) -> None:
+        """All that there is to ask for; what was given, once more. Nothing here is left to a chooser."""
+        for call in [*self._settlements(), *self._step_refunds(), *self._refunds(), *self._decisions()]:
+            if self._play.arena.send(SYBILS[0], call):
+                self._play.arena.send(SYBILS[0], call)
+
+    def hasten(self) -> None:
+        """Refunds of level 1, before anyone has shown which leaves are true."""
+        for call in self._step_refunds():
+            self._play.arena.send(SYBILS[0], call)
+
     # -- parts
+
+    def _settlements(self) -> Iterator[Call]:
+        for root in list(self._model.claim):
+            yield SettleSteps(root, tuple(rival.root for _, rival in self._model.history[spot(root)]))
+
+    def _refunds(self) -> Iterator[Call]:
+        roots = [assertion.root for assertion in self._model.assertions.values()]
+        for decision, assertion in list(self._model.assertions.items()):
+            name = Confirm(*decision).assertion
+            yield from (RefundTrace(name, other, self._play.knowledge.path(other, [])) for other in roots)
+            yield from (RefundTrace(name, assertion.root, path) for path in self._ways(assertion.root))
+
+    def _step_refunds(self) -> Iterator[Call]:
+        for root in list(self._model.claim):
+            yield from (RefundSteps(root, path) for path in self._ways(root))
+
+    def _decisions(self) -> Iterator[Call]:
+        for end, root in list(self._model.assertions):
+            yield from (Confirm(end, root), Reject(end, root), ClaimBond(end, root))
+        yield from map(Withdraw, SYBILS)
+
+    def _ways(self, root: Edge) -> Iterator[Path]:
+        """To each leaf, as far as is known."""
+        for index in range(1 << root.height):
+            turns = [index >> at & 1 for at in reversed(range(root.height))]
+            yield self._play.knowledge.path(root, turns)
 
     @property
     def _model(self) -> GameModel:

@@ -90,7 +90,7 @@ class Dispute(RuleBasedStateMachine):
         for edge in model.made:
             assert model.timer_kept(edge) == model.timer_true(edge, known)
 
-    @rule(data=st.data(), kind=st.sampled_from(["update", "decide", "settle", "refund", "withdraw"]))
+    @rule(data=st.data(), kind=st.sampled_from(["update", "decide", "settle", "refund", "withdraw", "grab"]))
     def ask(self, data: st.DataObject, kind: str) -> None:
         """Timers, decisions and money, whether it is time or not."""
         self.act(data, kind)
@@ -132,7 +132,8 @@ class Dispute(RuleBasedStateMachine):
     def teardown(self) -> None:
         """Played to the end, the honest party has won and lost nothing."""
         if self.is_sound:
-            self.play.finish()
+            self.play.finish(self.adversary.hasten)
+            self.adversary.grab()
 
 
 def search(contracts: Build, examples: int) -> None:

@@ -80,8 +80,8 @@ class Honest:
         """One round: an assertion where there are wrong ones, all answers that are due, and what time has decided."""
         if self.board.trace_roots(ORIGIN):
             self.make_assertion()
-        terms, now = self._arena.terms, self._arena.time
-        for due in next_moves(self.board, self.claims, now, terms.window):
+        decided = self._arena.model.confirmed is not None
+        for due in next_moves(self.board, self.claims, decided):
             self._answer(self.claims.make(due))
         self._decide()
 

@@ -1,6 +1,7 @@
 """A dispute in the course of time: the honest party wakes every DELAY seconds, unless it is censored; what disputes.md
 promises it is asked at every wake."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from tandem.disputes.edges import Edge, Level
@@ -13,7 +14,7 @@ DELAY = 20
 """Seconds within which the honest party answers what it sees."""
 CENSORSHIP = 300
 """Seconds in which it can be kept from moving, in all."""
-FOR_ALL = "Update", "Confirm", "SettleSteps", "Withdraw"
+FOR_ALL = "Update", "Confirm", "SettleSteps", "RefundTrace", "RefundSteps", "Withdraw"
 """Work that is paid for by allowances in the refunds of moves."""
 
 
@@ -80,8 +81,11 @@ class Play:
             self.check_promises()
         self.arena.time = until
 
-    def finish(self) -> Figures:
-        """Plays to the end, settles everything, and gives the figures. The promises about money are asked here."""
+    def finish(self, when_decided: Callable[[], None] = lambda: None) -> Figures:
+        """Plays to the end, settles everything, and gives the figures. The promises about money are asked here.
+
+        `when_decided`: what others do between the decision and the honest party's collecting.
+        """
         self.honest.make_assertion()
         for _ in range(4 * self.arena.terms.window // DELAY):
             if self._confirmed_at is not None and not self.honest.is_at_stake:
@@ -90,6 +94,7 @@ class Play:
         else:
             raise Disagreement("bonds of level 1 are never settled")
         self.outruns = 0
+        when_decided()
         self.honest.clean_up()
         self.arena.check_timers()
         figures = self._figures()

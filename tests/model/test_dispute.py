@@ -13,7 +13,7 @@ from tests.model.flaws import FLAWS, MORE_FLAWS, Flaw
 
 EXAMPLES = 60
 """Disputes in which a flaw is to be found."""
-FEW_EXAMPLES = 40
+FEW_EXAMPLES = 25
 """Disputes in which none may be found."""
 MORE_EXAMPLES = int(os.environ.get("TANDEM_MODEL_EXAMPLES", "2000"))
 

@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bench.disputes import show as show_disputes
 from bench.footprint import measure
 from bench.machine import show as show_machine
 from bench.throughput import Result, Workload, fund_l2, run, start_anvil
@@ -27,12 +28,19 @@ AIMS = {"ETH transfer": (3_000, 90), "ERC-20 transfer": (700, 110)}
 @click.option("--ether", default=12_000, show_default=True, help="ETH transfers.")
 @click.option("--token", default=4_000, show_default=True, help="ERC-20 transfers.")
 @click.option("--only-machine", is_flag=True, help="Only the provable machine: no network is started.")
-def main(ether: int, token: int, only_machine: bool) -> None:
-    """Measure throughput beside anvil, the footprint on L1, re-derivation, and the provable machine."""
+@click.option("--only-disputes", is_flag=True, help="Only disputes, on a network of their own.")
+def main(ether: int, token: int, only_machine: bool, only_disputes: bool) -> None:
+    """Measure throughput beside anvil, the footprint on L1, re-derivation, the provable machine, and disputes."""
     console = Console(highlight=False, width=120)
-    show_machine(console)
-    if only_machine:
-        return
+    if not only_disputes:
+        show_machine(console)
+    if not only_machine and not only_disputes:
+        _show_network(console, ether, token)
+    if not only_machine:
+        show_disputes(console)
+
+
+def _show_network(console: Console, ether: int, token: int) -> None:
     folder = Path(tempfile.mkdtemp(prefix="tandem-bench-"))
     try:
         with LocalNet(folder, Ports.free()) as net:

@@ -14,6 +14,7 @@ from eth.vm.message import Message as PyEvmMessage
 from rich.console import Console
 from rich.table import Table
 
+from bench.burners import BURNERS
 from tandem.batch.packed import pack
 from tandem.batch.payload import PackedBlock, encode_batch
 from tandem.chain.genesis import genesis_header
@@ -70,6 +71,7 @@ def before(to: Address, gas: int) -> tuple[Chain, Boundary]:
         address_of(KEY): GenesisAccount(Wei(10**20)),
         SLED: GenesisAccount(nonce=1, code=SLED_CODE),
         MIX: GenesisAccount(nonce=1, code=MIX_CODE),
+        **{burner.address: GenesisAccount(nonce=1, code=burner.code) for burner in BURNERS},
     }
     tables = StateTables()
     header = genesis_header(parameters, Genesis(Seconds(1_700_000_000), accounts), tables)
@@ -135,6 +137,17 @@ def proving(to: Address, gas: int) -> Pace:
                 return steps
 
     return timed(walk)
+
+
+def executing(to: Address, gas: int, steps: int) -> Pace:
+    """The engine, which takes the transaction as a whole."""
+    _, m = _machine(to, gas)
+
+    def run() -> int:
+        skip(m)
+        return steps
+
+    return timed(run)
 
 
 def py_evm(code: bytes, gas: int, steps: int) -> Pace:

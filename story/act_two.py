@@ -91,7 +91,7 @@ class _ActTwo:
         stage, l2 = self.stage, self.stage.l2
         stage.step("Life goes on, on L2")
         if "sequencer" in stage.net.children:
-            stage.wait("an assertion of all that is on L1", self._tip)
+            stage.wait("an assertion of all that is on L1", self._is_quiet)
             stage.net.stop("sequencer")
         stage.net.start_sequencer(*self.sequencer, "--no-batcher", "--no-asserter")
         before = l2.web3.eth.get_balance(stage.alice.address)
@@ -288,10 +288,12 @@ class _ActTwo:
     def _balance(self, account: Account) -> int:
         return int(self.stage.l1.web3.eth.get_balance(checksum(bytes.fromhex(account.address[2:]))))
 
-    def _tip(self) -> bool:
-        """Whether the newest assertion has all batches that are on L1, which are all blocks."""
+    def _is_quiet(self) -> bool:
+        """Whether the newest assertion has all batches on L1, and the asserter all bonds that it can have back."""
         newest = self._read()
-        return newest.opening.state.batches == self._batch_count()
+        own = (entry for entry in self.reader.book if entry.asserter == LIAR.address)
+        is_owed = any(entry.status == Status.CONFIRMED and not entry.is_bond_claimed for entry in own)
+        return newest.opening.state.batches == self._batch_count() and not is_owed
 
     def _by_liar(self, batches: int) -> Assertion | None:
         """The liar's first assertion on more than so many batches."""

@@ -16,12 +16,9 @@ from bench.fight import Fight
 from bench.machine import GAS, Pace, executing, py_evm
 from tandem.disputes.lies import Cheat
 
-CALLS = 5
-"""L2 transactions that false roots at once are about."""
-CROWD = tuple(
-    f"{cheat}/{place}/{salt}" for cheat in (Cheat.OPCODE, Cheat.STORAGE) for place in range(CALLS) for salt in range(2)
-)
-"""20 lies: two kinds, about each transaction, each told in two ways."""
+CALLS, VERSIONS = 5, 4
+"""L2 transactions that false roots at once are about, and the ways in which each is lied about."""
+CROWD = tuple(f"{Cheat.LOG}/{place}/{salt}" for place in range(CALLS) for salt in range(VERSIONS))
 MEBIBYTE = 1 << 20
 
 
@@ -46,7 +43,7 @@ def show(console: Console) -> None:
     show_costs(console)
     folder = Path(tempfile.mkdtemp(prefix="tandem-bench-"))
     try:
-        with console.status("starting Tandem"), arena(folder) as ring:
+        with console.status("disputes on a local network"), arena(folder) as ring:
             ring.prepare(BURNERS)
             fights, crowd = _fight_all(ring, console)
     finally:
@@ -60,16 +57,18 @@ def show(console: Console) -> None:
 def _fight_all(ring: Arena, console: Console) -> tuple[dict[Subject, Fight], Fight]:
     """One after the other: what the next one is about is on L1 before this one begins."""
     posts = [partial(ring.burn, subject.burner, subject.gas) for subject in SUBJECTS]
-    posts.append(partial(ring.burn, BURNERS[-1], GAS[0], CALLS))
-    posts[0]()
+    ring.burn(BURNERS[-1], GAS[0], CALLS)
     ring.open()
-    fights = {}
-    for index, subject in enumerate(SUBJECTS):
-        posts[index + 1]()
-        console.print(f"a lie late in {subject.name}")
-        fights[subject] = ring.fight(f"liar-{index}", [Cheat.OPCODE])
-    console.print(f"{len(CROWD)} false roots at once")
-    return fights, ring.fight("crowd", CROWD)
+    posts.pop(0)()
+    crowd = ring.fight("crowd", CROWD)
+    console.print(f"{len(CROWD)} false roots at once: {len(crowd.replies)} moves in {crowd.seconds:.0f} s")
+    fights: dict[Subject, Fight] = {}
+    for subject in SUBJECTS:
+        if posts:
+            posts.pop(0)()
+        fight = fights[subject] = ring.fight(f"liar-{len(fights)}", [Cheat.LOG])
+        console.print(f"one in {subject.name}: {len(fight.replies)} moves in {fight.seconds:.0f} s")
+    return fights, crowd
 
 
 def _show_replies(console: Console, fights: dict[Subject, Fight]) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 from bench.burners import Burner
 from bench.fight import Fight
 from bench.l1_clock import L1Clock
+from bench.process import Usage
 from bench.replies import Replies
 from localnet import LocalNet, Ports
 from story.game_view import Account, Accounts
@@ -83,12 +84,12 @@ class Arena:
         account = Account("challenger", CHALLENGER.address)
         accounts = Accounts(contracts, (account,))
         first, before = contracts.web3.eth.block_number + 1, battle.wealth()
-        self._forget_peak()
+        usage = Usage(battle.net.children["challenger"].pid)
         attack = battle.attack(parent, *lies, name=name)
         self._until("the false assertions", lambda: len(attack.asserted) == len(lies))
         self._until("the end of the game", lambda: is_over(attack, parent))
         replies = Replies(contracts, self._clock, CHALLENGER.address, first)
-        memory = self._peak_memory()
+        cpu, memory = usage.cpu_seconds, usage.peak_memory
         told = attack.told("asserted")
         battle.stop(attack)
         self._tip = self._settle(parent)
@@ -99,6 +100,7 @@ class Arena:
             max(line["step"] for line in told),
             tuple(replies.all),
             max(reply.at for reply in replies.all) - replies.first,
+            cpu,
             account.calls,
             account.gas,
             account.wei,
@@ -176,19 +178,6 @@ class Arena:
                 raise RuntimeError(f"not after {PATIENCE:.0f} s: {what}")
             self.battle.net.check()
             time.sleep(POLL)
-
-    # -- memory
-
-    def _proc(self, name: str) -> Path:
-        return Path("/proc") / str(self.battle.net.children["challenger"].pid) / name
-
-    def _forget_peak(self) -> None:
-        """Have Linux count the challenger's peak from here."""
-        self._proc("clear_refs").write_text("5")
-
-    def _peak_memory(self) -> int:
-        [line] = [line for line in self._proc("status").read_text().splitlines() if line.startswith("VmHWM")]
-        return int(line.split()[1]) * 1024
 
 
 @contextmanager

@@ -72,14 +72,16 @@ def _fight_all(ring: Arena, console: Console) -> tuple[dict[Subject, Fight], Fig
 
 
 def _show_replies(console: Console, fights: dict[Subject, Fight]) -> None:
-    table = Table("seconds", "steps", "rival", "median", "p99", "max", "level 1", "proof", "game", "moves", "MiB")
+    table = Table(
+        "seconds", "steps", "rival", "median", "p99", "max", "level 1", "proof", "game", "CPU", "moves", "MiB"
+    )
     table.title = "One false root: the challenger's answers, from L1 block to L1 block"
     for subject, fight in fights.items():
         table.add_row(
             subject.name, f"{fight.step:,}", f"{fight.longest('createAssertion'):.1f}",
             *(f"{fight.percentile(percent):.2f}" for percent in (50, 99)), f"{fight.bisections[-1]:.2f}",
             f"{fight.longest('openSteps'):.1f}", f"{fight.longest('prove'):.1f}", f"{fight.seconds:.0f}",
-            str(len(fight.replies)), f"{fight.peak_memory / MEBIBYTE:,.0f}",
+            f"{fight.cpu_seconds:.0f}", str(len(fight.replies)), f"{fight.peak_memory / MEBIBYTE:,.0f}",
         )  # fmt: skip
     console.print(table)
 
@@ -119,6 +121,7 @@ def _show_crowd(console: Console, crowd: Fight) -> None:
         "seconds to the first rival": f"{crowd.longest('createAssertion'):.1f}",
         "seconds until no move is owed": f"{crowd.seconds:.0f}",
         "seconds for each false root": f"{crowd.seconds / crowd.false_roots:.1f}",
+        "CPU seconds of the challenger for each": f"{crowd.cpu_seconds / crowd.false_roots:.1f}",
         "longest reply, seconds": f"{max(reply.seconds for reply in crowd.replies):.1f}",
         "median reply, seconds": f"{crowd.percentile(50):.2f}",
         "p99 reply, seconds": f"{crowd.percentile(99):.2f}",

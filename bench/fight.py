@@ -19,6 +19,8 @@ class Fight:
     """The challenger's moves."""
     seconds: float
     """From the first false root to the challenger's last move."""
+    cpu_seconds: float
+    """Of the challenger's process until then, looking at L1 included: nearly the same on a busy machine."""
     calls: int
     """All that the challenger sent to L1, with what decides and settles."""
     gas: int

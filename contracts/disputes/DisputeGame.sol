@@ -36,7 +36,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     /// @dev Gas of each loser more.
     uint256 private constant LOSER_GAS = 30_000;
     /// @dev What it takes later, an edge, to bring its timer up and to credit its move.
-    uint256 private constant EDGE_ALLOWANCE = 25_000;
+    uint256 private constant EDGE_ALLOWANCE = 32_000;
     /// @dev The same of a root: transactions to update, confirm or settle, refund, withdraw, claim the bond.
     uint256 private constant ROOT_ALLOWANCE = 400_000;
 

@@ -6,7 +6,19 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-PURE = ("primitives", "transactions", "state", "evm", "chain", "inbox", "batch", "derivation", "rollup", "machine", "disputes")
+PURE = (
+    "primitives",
+    "transactions",
+    "state",
+    "evm",
+    "chain",
+    "inbox",
+    "batch",
+    "derivation",
+    "rollup",
+    "machine",
+    "disputes",
+)
 IO = ("tandem.store", "tandem.l1", "tandem.node", "tandem.logs")
 IO_LIBRARIES = ("web3", "lmdb", "requests", "socket", "asyncio", "threading", "time", "structlog")
 PROGRAMS = ("sequencer", "challenger")

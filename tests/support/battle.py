@@ -20,7 +20,7 @@ CHALLENGER = development_account(9)
 FUNDS = 100 * ETHER
 TRAVEL = 300
 """L1 seconds of a jump in time, at most."""
-QUIET = 120.0
+QUIET = 300.0
 """Seconds that a game may take to come to rest."""
 
 

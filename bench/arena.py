@@ -7,6 +7,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from hexbytes import HexBytes
+
 from bench.burners import Burner
 from bench.fight import Fight
 from bench.l1_clock import L1Clock
@@ -15,6 +17,7 @@ from bench.replies import Replies
 from localnet import LocalNet, Ports
 from story.game_view import Account, Accounts
 from story.stage import ETHER
+from tandem.disputes.lies import Cheat
 from tandem.l1.assertion_book import Assertion
 from tandem.node.player import leaves_below
 from tandem.primitives.hashing import word
@@ -57,8 +60,8 @@ class Arena:
             self._burners[burner.address] = harness.l2.send(USER, init).receipt["contractAddress"]
         self._until("every block in a batch", partial(self._is_derived, harness.l2.web3.eth.block_number))
 
-    def burn(self, burner: Burner, gas: int, count: int = 1) -> None:
-        """Transactions in batches on L1, known to the challenger."""
+    def burn(self, burner: Burner, gas: int, count: int = 1) -> list[HexBytes]:
+        """Transactions in batches on L1, known to the challenger. Their hashes."""
         harness = self.battle.harness
         nonce = harness.l2.web3.eth.get_transaction_count(USER.address)
         sent = []
@@ -69,18 +72,24 @@ class Arena:
         for digest in sent:
             assert harness.l2.wait_for(digest)["status"] == 1, "a burner ran out of gas"
         self._until("the transactions on L1", partial(self._is_derived, harness.l2.web3.eth.block_number))
+        return sent
 
     def open(self) -> None:
         """The assertion on genesis, which nobody disputes. Its child consumes all that is on L1 now."""
         self.battle.observer.look()
         self._tip = self.battle.advance(self.battle.observer.genesis)
 
-    def fight(self, name: str, lies: Sequence[str]) -> Fight:
-        """Let liars loose, an account for each lie, until it is over; then let the window pass, and settle."""
-        is_over = self._is_answered if len(lies) > 1 else self._is_proven
+    def fight(self, name: str, about: Sequence[HexBytes], versions: int = 1) -> Fight:
+        """Let liars loose, an account for each lie, until it is over; then let the window pass, and settle.
+
+        `about`: transactions that log. `versions`: lies about each.
+        """
         battle, contracts = self.battle, self.battle.harness.contracts
         parent = self._tip
         assert parent is not None
+        places = self._places(parent, about)
+        lies = [f"{Cheat.LOG}/{place}/{salt}" for place in places for salt in range(versions)]
+        is_over = self._is_answered if len(lies) > 1 else self._is_proven
         account = Account("challenger", CHALLENGER.address)
         accounts = Accounts(contracts, (account,))
         first, before = contracts.web3.eth.block_number + 1, battle.wealth()
@@ -107,6 +116,16 @@ class Arena:
             battle.wealth() - before,
             memory,
         )
+
+    def _places(self, parent: Assertion, about: Sequence[HexBytes]) -> list[int]:
+        """Where they are among all transactions that log behind an assertion: a lie is told of the n-th."""
+        eth = self.battle.harness.l2.web3.eth
+        first = eth.get_block(HexBytes(parent.opening.state.block_hash))["number"] + 1
+        last = max(eth.get_transaction_receipt(digest)["blockNumber"] for digest in about)
+        every = (digest for number in range(first, last + 1) for digest in eth.get_block(number)["transactions"])
+        receipts = [eth.get_transaction_receipt(digest) for digest in every if isinstance(digest, HexBytes)]
+        logging = [receipt["transactionHash"] for receipt in receipts if receipt["logs"]]
+        return [logging.index(digest) for digest in about]
 
     # -- when a game is over
 

@@ -1,7 +1,7 @@
 """L2 contracts that burn the gas they are given, and store and log at the end of it: for a lie told late.
 
-Called with a word, each goes on while more than RESERVE is left, and stores in the slot of that word. The log is the
-only one, here and among all that a chain does by itself: a lie about it is about one of the last steps of such a call.
+Called with a word, each goes on while more than RESERVE is left, and stores in the slot of that word. A lie about the
+only log is about one of the last steps.
 """
 
 from dataclasses import dataclass
@@ -34,6 +34,6 @@ class Burner:
 
 
 BURNERS = (
-    Burner("JUMPDESTs", Address(b"\x03" * 20), b"\x5b" * SLED_SIZE + AGAIN + FINISH),
     Burner("an ordinary mix", Address(b"\x04" * 20), MIX + AGAIN + FINISH),
+    Burner("JUMPDESTs", Address(b"\x03" * 20), b"\x5b" * SLED_SIZE + AGAIN + FINISH),
 )

@@ -14,11 +14,9 @@ from bench.burners import BURNERS, Burner
 from bench.dispute_costs import show_costs
 from bench.fight import Fight
 from bench.machine import GAS, Pace, executing, py_evm
-from tandem.disputes.lies import Cheat
 
 CALLS, VERSIONS = 5, 4
 """L2 transactions that false roots at once are about, and the ways in which each is lied about."""
-CROWD = tuple(f"{Cheat.LOG}/{place}/{salt}" for place in range(CALLS) for salt in range(VERSIONS))
 MEBIBYTE = 1 << 20
 
 
@@ -50,24 +48,26 @@ def show(console: Console) -> None:
         shutil.rmtree(folder, ignore_errors=True)
     _show_replies(console, fights)
     _show_peers(console, fights)
-    _show_costs(console, {**{subject.name: fight for subject, fight in fights.items()}, f"{len(CROWD)} roots": crowd})
+    _show_costs(
+        console, {**{subject.name: fight for subject, fight in fights.items()}, f"{crowd.false_roots} at once": crowd}
+    )
     _show_crowd(console, crowd)
 
 
 def _fight_all(ring: Arena, console: Console) -> tuple[dict[Subject, Fight], Fight]:
     """One after the other: what the next one is about is on L1 before this one begins."""
     posts = [partial(ring.burn, subject.burner, subject.gas) for subject in SUBJECTS]
-    ring.burn(BURNERS[-1], GAS[0], CALLS)
+    called = ring.burn(BURNERS[0], GAS[0], CALLS)
     ring.open()
-    posts.pop(0)()
-    crowd = ring.fight("crowd", CROWD)
-    console.print(f"{len(CROWD)} false roots at once: {len(crowd.replies)} moves in {crowd.seconds:.0f} s")
+    about = posts.pop(0)()
+    crowd = ring.fight("crowd", called, VERSIONS)
+    console.print(f"{crowd.false_roots} false roots at once: {len(crowd.replies)} moves in {crowd.seconds:.0f} s")
     fights: dict[Subject, Fight] = {}
     for subject in SUBJECTS:
-        if posts:
-            posts.pop(0)()
-        fight = fights[subject] = ring.fight(f"liar-{len(fights)}", [Cheat.LOG])
+        following = posts.pop(0)() if posts else []
+        fight = fights[subject] = ring.fight(f"liar-{len(fights)}", about)
         console.print(f"one in {subject.name}: {len(fight.replies)} moves in {fight.seconds:.0f} s")
+        about = following
     return fights, crowd
 
 

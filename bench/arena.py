@@ -80,7 +80,7 @@ class Arena:
         self._tip = self.battle.advance(self.battle.observer.genesis)
 
     def fight(self, name: str, about: Sequence[HexBytes], versions: int = 1) -> Fight:
-        """Let liars loose, an account for each lie, until it is over; then let the window pass, and settle.
+        """Let liars loose on a challenger just started, an account for each lie, until it is over; then settle.
 
         `about`: transactions that log. `versions`: lies about each.
         """
@@ -93,6 +93,8 @@ class Arena:
         account = Account("challenger", CHALLENGER.address)
         accounts = Accounts(contracts, (account,))
         first, before = contracts.web3.eth.block_number + 1, battle.wealth()
+        battle.net.stop("challenger")
+        battle.net.start_challenger(play=True)
         usage = Usage(battle.net.children["challenger"].pid)
         attack = battle.attack(parent, *lies, name=name)
         self._until("the false assertions", lambda: len(attack.asserted) == len(lies))

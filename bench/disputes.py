@@ -57,17 +57,17 @@ def show(console: Console) -> None:
 def _fight_all(ring: Arena, console: Console) -> tuple[dict[Subject, Fight], Fight]:
     """One after the other: what the next one is about is on L1 before this one begins."""
     posts = [partial(ring.burn, subject.burner, subject.gas) for subject in SUBJECTS]
-    called = ring.burn(BURNERS[0], GAS[0], CALLS)
+    posts.append(partial(ring.burn, BURNERS[0], GAS[0], CALLS))
+    about = posts[0]()
     ring.open()
-    about = posts.pop(0)()
-    crowd = ring.fight("crowd", called, VERSIONS)
-    console.print(f"{crowd.false_roots} false roots at once: {len(crowd.replies)} moves in {crowd.seconds:.0f} s")
     fights: dict[Subject, Fight] = {}
-    for subject in SUBJECTS:
-        following = posts.pop(0)() if posts else []
+    for subject, post in zip(SUBJECTS, posts[1:], strict=True):
+        following = post()
         fight = fights[subject] = ring.fight(f"liar-{len(fights)}", about)
         console.print(f"one in {subject.name}: {len(fight.replies)} moves in {fight.seconds:.0f} s")
         about = following
+    crowd = ring.fight("crowd", about, VERSIONS)
+    console.print(f"{crowd.false_roots} false roots at once: {len(crowd.replies)} moves in {crowd.seconds:.0f} s")
     return fights, crowd
 
 

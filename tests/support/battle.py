@@ -92,7 +92,7 @@ class Battle:
 
     def advance(self, parent: Assertion) -> Assertion:
         """The right child of an assertion, made by someone who does nothing else."""
-        first = self.attack(parent, "honest", name=f"honest-{len(self.net.children)}", options=("--behaviour", "idle"))
+        first = self.attack(parent, "honest", name=f"honest-{self._next_account}", options=("--behaviour", "idle"))
         self.wait_for_assertions(first, 1)
         self.stop(first)
         return self.right_child(parent)

@@ -47,6 +47,8 @@ class Censor:
             """One connection."""
 
             protocol_version = "HTTP/1.1"
+            wbufsize = -1
+            disable_nagle_algorithm = True
 
             def do_POST(self) -> None:
                 """A request."""

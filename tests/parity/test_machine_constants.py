@@ -164,6 +164,7 @@ OWN = {
     "Execution": "HUGE",
     "InboxEntries": "BATCH_WORDS MESSAGE_WORDS",
     "KeccakF": "LANE TWICE",
+    "Machine": "STATE_LENGTH",
     "Opcodes": "ROW_0 ROW_1 ROW_2 ROW_3 ROW_4 ROW_5 ROW_F GAS LOG_GAS VERY_LOW",
     "PackedTransaction": "OVERHEAD RECOVER_GAS",
     "Precompiled": "ATTEMPT_GAS SPARE_GAS",

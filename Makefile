@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install test check compile demo prove devnet bench state-tests prove-state-tests fuzz model abi lock clean
+.PHONY: install test check compile demo prove devnet bench state-tests prove-state-tests fuzz model adversaries abi lock clean
 
 # The Python files of scripts/ import packages of this repository.
 export PYTHONPATH := $(CURDIR)
@@ -54,6 +54,10 @@ EXAMPLES ?= 2000
 model: install
 	@TANDEM_MODEL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/model -m "slow or not slow" -q $(ARGS)
 	@$(BIN)/python -m tests.model.sweep --plays $(EXAMPLES)
+
+# The longer end-to-end disputes: twenty false roots, a censor, re-orgs in mid-game (about ten minutes)
+adversaries: install
+	@$(BIN)/pytest tests/e2e -m slow -q $(ARGS)
 
 # Export the ABIs that Python uses from the compiled contracts
 abi: compile

@@ -8,7 +8,7 @@ from tests.support.battle import CHALLENGER, Battle
 from tests.support.censor import Censor
 from tests.support.eventful_chain import make_eventful
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 ANSWER_TIME = 10
 """L1 seconds within which the challenger answers here, on a busy machine."""
 PLAY_TIME = ANSWER_TIME * (20 + 26 + 3)

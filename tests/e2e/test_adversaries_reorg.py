@@ -9,7 +9,7 @@ from tests.support import aftermath
 from tests.support.battle import Battle
 from tests.support.eventful_chain import make_eventful
 
-pytestmark = [pytest.mark.e2e, pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.e2e, pytest.mark.slow, pytest.mark.timeout(600)]
 SEED = 4
 STAGES = (20, 60, 110, 150)
 """Edges on the board at which L1 re-organises."""

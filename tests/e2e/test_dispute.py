@@ -60,6 +60,7 @@ def attacker(net: LocalNet, harness: Harness, tmp_path: Path) -> Iterator[Attack
     liar.close()
 
 
+@pytest.mark.slow
 def test_a_lie_is_disputed_down_to_one_step_and_pays_for_it(harness: Harness, attacker: Attacker) -> None:
     at_start = harness.l1.web3.eth.get_balance(CHALLENGER)
     [genesis] = attacker.reader.book

@@ -1,13 +1,25 @@
-"""The L1 that contract tests share. ape takes back what a test did to the chain, so these are deployed once."""
+"""The L1 that contract tests share: deployed once, and what a test does to it is taken back."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.contracts.table import Duel
-from tests.contracts.world import World
+from tests.contracts.world import World, taken_back
+
+
+@pytest.fixture(autouse=True)
+def isolated(project: Any) -> Iterator[None]:
+    """Each test finds the chain as fixtures of wider scopes have made it.
+
+    ape sets up a function's fixtures in the order in which they are found: those of test files come after this one,
+    those of this file have to ask for it.
+    """
+    with taken_back():
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -42,7 +54,7 @@ def small_world(project: Any, accounts: Any) -> World:
 
 
 @pytest.fixture
-def duel(small_world: World, alice: Any, bob: Any) -> Duel:
+def duel(isolated: None, small_world: World, alice: Any, bob: Any) -> Duel:
     return Duel(small_world, alice, bob)
 
 

@@ -9,7 +9,7 @@ import pytest
 from eth_utils import keccak
 
 from tests.contracts.tree_model import EMPTY
-from tests.contracts.world import L2State, Withdrawal
+from tests.contracts.world import L2State, Withdrawal, taken_back
 
 NONE, SUCCEEDED, FAILED = range(3)
 ACCEPT, REVERT, BURN_GAS, RETURN_BOMB, CALL_BACK = range(5)
@@ -189,7 +189,7 @@ class TestGas:
         """Whatever gas a transaction has, the call gets what it asks for, or the transaction fails."""
         starved = fed = 0
         for gas in range(200_000, 420_000, 20_000):
-            with ape.chain.isolate():
+            with taken_back():
                 try:
                     finalize(bridge, withdrawal, confirmed, bob, gas_limit=gas)
                 except ape.exceptions.ContractLogicError:

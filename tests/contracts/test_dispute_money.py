@@ -12,7 +12,7 @@ from eth_utils import keccak
 from tandem.disputes.edges import Path
 from tandem.disputes.strategy import next_moves
 from tests.contracts.table import FEES, TIP
-from tests.contracts.world import BOND, STEP_BOND, WINDOW, ZERO_ADDRESS, L2State, pass_time, place
+from tests.contracts.world import BOND, STEP_BOND, WINDOW, ZERO_ADDRESS, L2State, pass_time, place, taken_back
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ class TestPrices:
         def measure(tip=TIP, through=None, padding=b""):
             claim = duel.honest.assertion.claim
             arguments = (astuple(claim.root), *claim.halves(claim.root))
-            with ape.chain.isolate():
+            with taken_back():
                 fees = {"max_priority_fee": tip, "max_fee": tip + 100 * TIP}
                 if through is None:
                     receipt = game.bisect(*arguments, sender=accounts[2], **fees)

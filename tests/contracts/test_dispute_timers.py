@@ -11,7 +11,7 @@ from eth_utils import keccak
 from tandem.disputes.edges import INFINITE, Level
 from tests.contracts.table import FEES, proves
 from tests.contracts.tree_model import EMPTY
-from tests.contracts.world import STEP_BOND, WINDOW, now, pass_time
+from tests.contracts.world import STEP_BOND, WINDOW, now, pass_time, taken_back
 
 
 @pytest.fixture
@@ -96,7 +96,7 @@ class TestUpdate:
         least = now() - made  # that one half had alone
         pass_time(1_000)
         for height, index in ((2, 0), (2, 1)):
-            with ape.chain.isolate():
+            with taken_back():
                 assert update(root, duel.honest.assertion.claim.path(height, index)) == [(root.id, least)]
                 assert timer(root) == own + least
         assert timer(root) == own

@@ -39,7 +39,7 @@ class Deployed(NamedTuple):
 
 @pytest.fixture(scope="module")
 def deployed(project: Any, accounts: Any, tmp_path_factory: pytest.TempPathFactory) -> Deployed:
-    owner, sequencer, anyone = accounts[7], accounts[8], accounts[9]
+    owner, sequencer, anyone = accounts[7], accounts[8], accounts[3]
     address = Address(bytes.fromhex(sequencer.address[2:]))
     parameters = ChainParameters(CHAIN_ID)
     deployment, contracts = deploy(owner, PRESETS["development"], parameters, address, address)

@@ -74,7 +74,7 @@ def execution_gas(receipt: Any) -> int:
 
 @pytest.fixture
 def lone(project: Any, accounts: Any) -> World:
-    """A world of a deployer who does nothing else: its addresses are always the same."""
+    """A world of a deployer whose account nobody uses otherwise: its addresses are always the same."""
     return World(project, accounts[9], accounts[8])
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Self
 
@@ -69,6 +71,23 @@ def pass_time(seconds: int) -> None:
 
 def now() -> int:
     return ape.chain.blocks.head.timestamp
+
+
+@contextmanager
+def taken_back() -> Iterator[None]:
+    """What is done to the chain herein is undone.
+
+    ape's own isolation loses snapshots where fixtures of several scopes deploy, and says nothing then; its
+    chain.isolate() swallows exceptions.
+    """
+    provider = ape.chain.provider
+    head = provider.snapshot()
+    try:
+        yield
+    finally:
+        provider.restore(head)
+        ape.chain.history.revert_to_block(ape.chain.blocks.height)
+        assert ape.chain.blocks.head.hash == head
 
 
 def place(address: str, code: bytes | None = None, storage: dict[int, int] | None = None) -> None:

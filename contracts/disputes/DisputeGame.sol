@@ -5,7 +5,7 @@ import {ITraceVerifier} from "../machine/ITraceVerifier.sol";
 import {IRollup} from "../rollup/IRollup.sol";
 import {AssertionId} from "../rollup/RollupTypes.sol";
 import {EdgeClocks} from "./EdgeClocks.sol";
-import {Edge, EdgeHashing, EdgeId, Opening, Path, PlaceId, Spot} from "./EdgeTypes.sol";
+import {Edge, EdgeHashing, EdgeId, Lift, Opening, Path, PlaceId, Spot} from "./EdgeTypes.sol";
 import {IDisputeGame} from "./IDisputeGame.sol";
 import {RefundPool} from "./RefundPool.sol";
 import {Way, Ways} from "./Ways.sol";
@@ -27,6 +27,10 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     uint256 private constant OPEN_REST = 46_000;
     /// @dev The same of a proof: its slot and the event.
     uint256 private constant PROVE_REST = 26_000;
+    /// @dev The same of bringing a root up to the window: its slot and the event.
+    uint256 private constant DECIDE_REST = 26_000;
+    /// @dev The same of refunding: pool, credit and its event.
+    uint256 private constant REFUND_REST = 30_000;
     /// @dev The same of funding: pool, credit and its event.
     uint256 private constant FUND_REST = 30_000;
     /// @dev Gas of the rollup's call that brings a bond, before it gets here.
@@ -35,10 +39,16 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     uint256 private constant SETTLE_GAS = 110_000;
     /// @dev Gas of each loser more.
     uint256 private constant LOSER_GAS = 30_000;
-    /// @dev What it takes later, an edge, to bring its timer up and to credit its move.
-    uint256 private constant EDGE_ALLOWANCE = 32_000;
-    /// @dev The same of a root: transactions to update, confirm or settle, refund, withdraw, claim the bond.
-    uint256 private constant ROOT_ALLOWANCE = 400_000;
+    /// @dev What who opens a root pays later, to have the bond back: a transaction to claim or settle it.
+    uint256 private constant BOND_ALLOWANCE = 90_000;
+    /// @dev What who brings a level-0 root up to the window pays later: transactions to confirm, and to withdraw.
+    uint256 private constant CONFIRM_ALLOWANCE = 110_000;
+    /// @dev Words of calldata of a lift, but for siblings and level-1 roots.
+    uint256 private constant LIFT_WORDS = 12;
+    /// @dev The same of a refund, but for siblings.
+    uint256 private constant REFUND_WORDS = 13;
+    /// @dev The same of an edge.
+    uint256 private constant EDGE_WORDS = 6;
 
     /// @inheritdoc IDisputeGame
     IRollup public immutable rollup;
@@ -54,7 +64,8 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     /// @inheritdoc IDisputeGame
     mapping(EdgeId stepRoot => bool) public isSettled;
 
-    mapping(EdgeId leaf => Proof) private _proofs;
+    /// @dev Of leaves and roots: no edge is both.
+    mapping(EdgeId id => Work) private _works;
 
     constructor(
         IRollup rollup_,
@@ -105,7 +116,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         PlaceId rightPlace = EdgeHashing.place(edge.origin, edge.level, height, index | 1, prefix);
         EdgeId child = EdgeHashing.edgeId(rightPlace, right);
         bool isFirst = _makeChildren(leftPlace, rightPlace, child);
-        uint40 cost = _cost(gasBefore, BISECT_WORDS, BISECT_REST + EDGE_ALLOWANCE);
+        uint40 cost = _cost(gasBefore, BISECT_WORDS, BISECT_REST);
         _records[child] = Record(msg.sender, 0, cost, isFirst, false);
         emit EdgeBisected(spot.id, left, right);
     }
@@ -138,24 +149,26 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         if (post != edge.root) revert WrongStep(post);
         _inherit(spot, INFINITE);
         uint256 words = PROVE_WORDS + stepHeight + witness.length / 32; // no witness has more than its step reads
-        _proofs[spot.id] = Proof(msg.sender, _cost(gasBefore, words, PROVE_REST + EDGE_ALLOWANCE));
+        _works[spot.id] = Work(msg.sender, _cost(gasBefore, words, PROVE_REST));
         emit EdgeProven(spot.id, msg.sender);
     }
 
     /// @inheritdoc IDisputeGame
-    function update(Edge calldata top, Path calldata path, Edge[] calldata stepRoots) external {
-        Way memory way = Ways.walk(top, _spot(top), path);
-        for (uint256 i; i < stepRoots.length; ++i) {
-            Spot memory stepRoot = _spot(stepRoots[i]);
-            if (claimOf[stepRoot.id] != way.on[0].id) revert WrongClaim(claimOf[stepRoot.id]);
-            _inherit(way.on[0], _timer(stepRoot));
-        }
-        uint256 length = path.siblings.length;
-        for (uint256 k; k < length; ++k) {
-            uint256 least = _timer(way.on[k]);
-            uint256 beside = _timer(way.beside[k]);
-            if (beside < least) least = beside;
-            _inherit(way.on[k + 1], least); // an edge that is not there has no children that are: the least is 0
+    function update(Lift[] calldata lifts) external {
+        uint256 gasBefore = gasleft();
+        uint256 words = 2;
+        for (uint256 i; i < lifts.length; ++i) {
+            Lift calldata lift = lifts[i];
+            Spot memory top = _spot(lift.top);
+            bool isRoot = _isRoot(lift.top);
+            if (isRoot && _timer(top) >= challengeWindow) continue;
+            _lift(lift, top);
+            words += LIFT_WORDS + lift.path.siblings.length + EDGE_WORDS * lift.stepRoots.length;
+            if (!isRoot || _timer(top) < challengeWindow) continue;
+            uint256 gas = _spent(gasBefore, words) + DECIDE_REST + (lift.top.level == TRACE ? CONFIRM_ALLOWANCE : 0);
+            _works[top.id] = Work(msg.sender, _priced(gas < DISPUTE_GAS ? gas : DISPUTE_GAS));
+            emit RootDecided(top.id, msg.sender);
+            (gasBefore, words) = (gasleft(), 0);
         }
     }
 
@@ -189,25 +202,26 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
 
     /// @inheritdoc IDisputeGame
     function refundTrace(AssertionId assertion, Edge calldata root, Path calldata path) external {
+        uint256 gasBefore = gasleft();
         Spot memory spot = _spot(root);
         EdgeId id = spot.id;
         if (!rollup.isConfirmed(assertion) || rollup.rootEdge(assertion) != id) revert NotConfirmed(id);
-        if (_clocks[spot.place].rivalledAt != 0) _refundEdge(id); // what nobody rivals was no move in a dispute
-        EdgeId end = _refund(root, spot, path);
+        bool isDisputed = _clocks[spot.place].rivalledAt != 0; // what nobody rivals was no move
+        uint256 paid = isDisputed ? _refundEdge(id) + _refundWork(id) : 0;
+        (EdgeId end, uint256 below) = _refundWay(root, spot, path);
         if (path.siblings.length == root.height) _records[end].isTrue = true;
+        _payRefunder(gasBefore, path, paid + below);
     }
 
     /// @inheritdoc IDisputeGame
     function refundSteps(Edge calldata root, Path calldata path) external {
+        uint256 gasBefore = gasleft();
         Spot memory spot = _spot(root);
         EdgeId id = spot.id;
         if (winner[spot.place] != id || !_records[claimOf[id]].isTrue) revert NotConfirmed(id);
-        _refundEdge(id);
-        EdgeId end = _refund(root, spot, path);
-        Proof memory proof = _proofs[end];
-        if (proof.cost == 0) return;
-        _proofs[end].cost = 0;
-        _payFromPool(proof.mover, proof.cost);
+        uint256 paid = _refundEdge(id) + _refundWork(id);
+        (EdgeId end, uint256 below) = _refundWay(root, spot, path);
+        _payRefunder(gasBefore, path, paid + below + _refundWork(end));
     }
 
     /// @inheritdoc IDisputeGame
@@ -219,8 +233,8 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     }
 
     /// @inheritdoc IDisputeGame
-    function getProof(EdgeId leaf) external view returns (Proof memory) {
-        return _proofs[leaf];
+    function getWork(EdgeId id) external view returns (Work memory) {
+        return _works[id];
     }
 
     /// @inheritdoc IDisputeGame
@@ -240,7 +254,7 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         if (_records[id].mover != address(0)) revert EdgeExists(id);
         emit EdgeOpened(id, claim, mover, edge);
         bool isFirst = _claim(place);
-        _records[id] = Record(mover, 0, _cost(gasBefore, words + edge.height, OPEN_REST + ROOT_ALLOWANCE), isFirst, false);
+        _records[id] = Record(mover, 0, _cost(gasBefore, words + edge.height, OPEN_REST + BOND_ALLOWANCE), isFirst, false);
     }
 
     function _requireWon(Spot memory spot) private view {
@@ -249,22 +263,61 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         if (time < challengeWindow) revert NotWon(spot.id, time);
     }
 
-    /// @dev Credits the bisections on a way and gives its end. A bisection's cost is in its right child.
-    function _refund(Edge calldata top, Spot memory topSpot, Path calldata path) private returns (EdgeId) {
+    /// @dev Brings timers up one way.
+    function _lift(Lift calldata lift, Spot memory top) private {
+        Way memory way = Ways.walk(lift.top, top, lift.path);
+        for (uint256 i; i < lift.stepRoots.length; ++i) {
+            Spot memory stepRoot = _spot(lift.stepRoots[i]);
+            if (claimOf[stepRoot.id] != way.on[0].id) revert WrongClaim(claimOf[stepRoot.id]);
+            _inherit(way.on[0], _timer(stepRoot));
+        }
+        uint256 length = lift.path.siblings.length;
+        for (uint256 k; k < length; ++k) {
+            uint256 least = _timer(way.on[k]);
+            uint256 beside = _timer(way.beside[k]);
+            if (beside < least) least = beside;
+            _inherit(way.on[k + 1], least); // an edge that is not there has no children that are: the least is 0
+        }
+    }
+
+    /// @dev Credits the bisections on a way. A bisection's cost is in its right child.
+    /// @return end Where the way ends.
+    /// @return paid Gwei.
+    function _refundWay(Edge calldata top, Spot memory topSpot, Path calldata path)
+        private
+        returns (EdgeId end, uint256 paid)
+    {
         Way memory way = Ways.walk(top, topSpot, path);
         uint256 length = path.siblings.length;
         for (uint256 k; k < length; ++k) {
-            _refundEdge((path.index >> k) & 1 == 1 ? way.on[k].id : way.beside[k].id);
+            paid += _refundEdge((path.index >> k) & 1 == 1 ? way.on[k].id : way.beside[k].id);
         }
-        return way.on[0].id;
+        end = way.on[0].id;
     }
 
-    function _refundEdge(EdgeId id) private {
+    /// @return cost What was kept with an edge and is paid now, gwei.
+    function _refundEdge(EdgeId id) private returns (uint256 cost) {
         Record storage record = _records[id];
-        uint256 cost = record.cost;
-        if (cost == 0) return;
+        cost = record.cost;
+        if (cost == 0) return 0;
         record.cost = 0;
         _payFromPool(record.mover, cost);
+    }
+
+    /// @dev The same of a proof, or of a root's way to the window.
+    function _refundWork(EdgeId id) private returns (uint256 cost) {
+        Work storage work = _works[id];
+        cost = work.cost;
+        if (cost == 0) return 0;
+        work.cost = 0;
+        _payFromPool(work.mover, cost);
+    }
+
+    /// @dev Pays who calls for crediting others: never more than `paid`, gwei, or credits in small pieces would drain the pool.
+    function _payRefunder(uint256 gasBefore, Path calldata path, uint256 paid) private {
+        if (paid == 0) return;
+        uint256 cost = _cost(gasBefore, REFUND_WORDS + path.siblings.length, REFUND_REST);
+        _payCollector(msg.sender, cost < paid ? cost : paid);
     }
 
     /// @dev The state before a leaf: with index 0 the prefix itself, else the last one under the last left sibling, whose height is

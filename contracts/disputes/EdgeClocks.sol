@@ -37,6 +37,7 @@ abstract contract EdgeClocks is IDisputeGame {
     mapping(PlaceId place => Clock) internal _clocks;
 
     constructor(uint8 traceHeight_, uint8 stepHeight_) {
+        if (traceHeight_ == 0 || stepHeight_ == 0) revert WrongHeights(); // else a root is a leaf
         if (traceHeight_ > HIGHEST || stepHeight_ > HIGHEST) revert WrongHeights();
         traceHeight = traceHeight_;
         stepHeight = stepHeight_;
@@ -67,9 +68,13 @@ abstract contract EdgeClocks is IDisputeGame {
     function _spot(Edge calldata edge) internal view returns (Spot memory spot) {
         spot.place = EdgeHashing.place(edge);
         spot.id = EdgeHashing.edgeId(spot.place, edge.root);
-        if (edge.index & 1 == 1 || edge.height == (edge.level == TRACE ? traceHeight : stepHeight)) return spot;
+        if (edge.index & 1 == 1 || _isRoot(edge)) return spot;
         bytes32 prefix = EdgeHashing.join(edge.prefix, edge.root);
         spot.behind = EdgeHashing.place(edge.origin, edge.level, edge.height, edge.index + 1, prefix);
+    }
+
+    function _isRoot(Edge calldata edge) internal view returns (bool) {
+        return edge.height == (edge.level == TRACE ? traceHeight : stepHeight);
     }
 
     /// @dev Notes that there is one more edge in a place.

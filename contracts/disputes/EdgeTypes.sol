@@ -59,6 +59,16 @@ struct Path {
     bytes32[] siblings;
 }
 
+/// @notice Timers to be brought up a way.
+/// @param top Where the way begins. It gets the news.
+/// @param path The way down.
+/// @param stepRoots Level-1 roots whose timers the end of the way, a level-0 leaf, inherits first: the best of those that claim it.
+struct Lift {
+    Edge top;
+    Path path;
+    Edge[] stepRoots;
+}
+
 /// @notice Where an edge is kept.
 /// @param place Of the edge.
 /// @param id Of the edge.

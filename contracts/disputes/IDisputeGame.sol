@@ -4,7 +4,7 @@ pragma solidity 0.8.30;
 import {ITraceVerifier} from "../machine/ITraceVerifier.sol";
 import {IRollup} from "../rollup/IRollup.sol";
 import {AssertionId} from "../rollup/RollupTypes.sol";
-import {Edge, EdgeId, Opening, Path, PlaceId} from "./EdgeTypes.sol";
+import {Edge, EdgeId, Lift, Opening, Path, PlaceId} from "./EdgeTypes.sol";
 
 /// @title IDisputeGame
 /// @notice Decides between rival claims about a trace, all against all (BoLD, arXiv:2404.10491, with clocks on the nodes of a
@@ -28,10 +28,10 @@ interface IDisputeGame {
         bool isTrue;
     }
 
-    /// @notice A proof that was made.
-    /// @param mover Who made it.
-    /// @param cost Of making it, gwei, until that is paid.
-    struct Proof {
+    /// @notice What was done for an edge that is there: a leaf of level 1 was proven, or a root was brought up to the window.
+    /// @param mover Who did it.
+    /// @param cost Of doing it, gwei, until that is paid.
+    struct Work {
         address mover;
         uint40 cost;
     }
@@ -45,6 +45,8 @@ interface IDisputeGame {
     event EdgeProven(EdgeId indexed id, address indexed mover);
     /// @notice What an edge's children, or a level-1 root, have given it, seconds.
     event TimerInherited(EdgeId indexed id, uint40 inherited);
+    /// @notice A root's timer was brought up to the window.
+    event RootDecided(EdgeId indexed id, address indexed mover);
     /// @notice A level-1 root has won: its bond is credited to its mover.
     event StepRootWon(PlaceId indexed place, EdgeId indexed id);
     /// @notice A level-1 root has lost to another: its bond is in the pool.
@@ -129,18 +131,19 @@ interface IDisputeGame {
     /// @param opening Shows the state before it.
     function prove(Edge calldata edge, Opening calldata opening, bytes calldata witness) external;
 
-    /// @notice Brings timers up a way: each edge on it inherits the least of its children's timers. Timers never fall.
-    /// @param top Where the way begins. It gets the news.
-    /// @param stepRoots Level-1 roots whose timers the end of the way, a level-0 leaf, inherits first: the best of those that claim
-    /// it.
-    function update(Edge calldata top, Path calldata path, Edge[] calldata stepRoots) external;
+    /// @notice Brings timers up some ways, one after the other: each edge on a way inherits the least of its children's timers.
+    /// Timers never fall. A way from a root that has the window already is passed over.
+    /// @dev Who brings a root up to the window is paid, once it is confirmed or has won, for all ways of the call up to there,
+    /// but for those from another such root.
+    function update(Lift[] calldata lifts) external;
 
     /// @notice Settles the bonds of level-1 roots in one place: the first whose timer reaches the window has won, all others lost.
     /// @param root The winner.
     /// @param losers Roots of rivals of it; those that are settled are passed over. Whoever settles them is paid for that, by number.
     function settleSteps(Edge calldata root, bytes32[] calldata losers) external;
 
-    /// @notice Credits the moves along a way down from the root of a confirmed assertion to those who made them.
+    /// @notice Credits the moves along a way down from the root of a confirmed assertion to those who made them, and to who calls
+    /// what that costs, at most as much as the moves.
     /// @dev Where the way ends in a leaf, level-1 moves below it can be credited afterwards.
     function refundTrace(AssertionId assertion, Edge calldata root, Path calldata path) external;
 
@@ -170,8 +173,8 @@ interface IDisputeGame {
     /// they have no mover: whoever bisected made the right one.
     function getRecord(EdgeId id) external view returns (Record memory);
 
-    /// @notice Who proved a leaf; zeros if nobody did.
-    function getProof(EdgeId leaf) external view returns (Proof memory);
+    /// @notice Who proved a leaf of level 1, or brought a root up to the window; zeros if nobody did.
+    function getWork(EdgeId id) external view returns (Work memory);
 
     /// @notice The leaf that a level-1 root claims to end in.
     function claimOf(EdgeId stepRoot) external view returns (EdgeId leaf);

@@ -12,8 +12,9 @@ abstract contract RefundPool is IDisputeGame {
     uint256 private constant WORD_GAS = 512;
     /// @dev A tip that is always paid back, wei.
     uint256 private constant TIP = 1 gwei;
-    /// @dev More than all the gas that one false level-1 root can make others spend: 26 bisections, an opening, the dearest proof.
-    uint256 private constant DISPUTE_GAS = 14_000_000;
+    /// @dev More than all the gas that one false level-1 root can have paid: 26 bisections, as much again for crediting them, the
+    /// dearest proof, settling. Of a root's way to the window no more is paid either.
+    uint256 internal constant DISPUTE_GAS = 16_000_000;
 
     /// @inheritdoc IDisputeGame
     uint256 public immutable stepBond;
@@ -53,7 +54,7 @@ abstract contract RefundPool is IDisputeGame {
         _credit(to, amount);
     }
 
-    /// @dev The same for those who bring lost bonds, which must never fail: all that the pool has, at most. `cost` in gwei.
+    /// @dev The same for those who settle, which must never fail: all that the pool has, at most. `cost` in gwei.
     function _payCollector(address to, uint256 cost) internal {
         uint256 held = pool / 1 gwei;
         _payFromPool(to, cost > held ? held : cost);
@@ -69,8 +70,13 @@ abstract contract RefundPool is IDisputeGame {
     /// `words` of calldata that the move needs (not of all that are there: more cost nothing where a contract calls), and `more`
     /// gas for what still comes.
     function _cost(uint256 gasBefore, uint256 words, uint256 more) internal view returns (uint40) {
+        return _priced(_spent(gasBefore, words) + more);
+    }
+
+    /// @dev The gas in it.
+    function _spent(uint256 gasBefore, uint256 words) internal view returns (uint256) {
         unchecked {
-            return _priced(gasBefore - gasleft() + TRANSACTION_GAS + WORD_GAS * words + more);
+            return gasBefore - gasleft() + TRANSACTION_GAS + WORD_GAS * words;
         }
     }
 

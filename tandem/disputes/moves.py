@@ -72,17 +72,30 @@ class Prove:
 
 
 @dataclass(frozen=True, slots=True)
-class Update:
-    """update"""
+class Lift:
+    """Timers to be brought up a way."""
 
     top: Edge
     path: Path
-    step_roots: tuple[Edge, ...]
+    step_roots: tuple[Edge, ...] = ()
+    """Level-1 roots whose timers its end inherits first."""
 
     def describe(self) -> str:
         """One line."""
         given = f", {len(self.step_roots)} level-1 root" if self.step_roots else ""
-        return f"update {where(self.top)} from {_end(self.top, self.path)}{given}"
+        return f"{where(self.top)} from {_end(self.top, self.path)}{given}"
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """update"""
+
+    lifts: tuple[Lift, ...]
+
+    def describe(self) -> str:
+        """One line."""
+        before = f"{len(self.lifts) - 1} ways, then " if len(self.lifts) > 1 else ""
+        return f"update {before}{self.lifts[-1].describe()}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,14 +4,31 @@ from dataclasses import dataclass, field
 
 from tandem.disputes.board import Board, Record, Timers
 from tandem.disputes.edges import INFINITE
-from tandem.disputes.moves import Update
+from tandem.disputes.moves import Lift, Update
 from tandem.disputes.traces import Claims
 from tandem.disputes.ways import path_up
 from tandem.primitives.types import Hash
 
+EDGES_AT_ONCE = 500
+"""Edges that one update brings up at most: about 17,500 gas each, and a transaction has 16.7 million (EIP-7825)."""
+
 
 def updates(board: Board, claims: Claims, now: int, window: int) -> list[Update]:
-    """The fewest updates, in order, after which the contract gives the window to each own root that truly has it.
+    """The fewest updates, in order, after which the contract gives the window to each own root that truly has it."""
+    moves: list[Update] = []
+    room = 0
+    for lift in lifts(board, claims, now, window):
+        edges = len(lift.path.siblings) + 1
+        if edges > room:
+            moves.append(Update(()))
+            room = EDGES_AT_ONCE
+        moves[-1] = Update((*moves[-1].lifts, lift))
+        room -= edges
+    return moves
+
+
+def lifts(board: Board, claims: Claims, now: int, window: int) -> list[Lift]:
+    """The fewest ways, in order, that do the same.
 
     Own level-1 roots come first, as far as they are known (Claims.recall). No edge is brought up twice: where ways
     join, all but one end below.
@@ -21,12 +38,12 @@ def updates(board: Board, claims: Claims, now: int, window: int) -> list[Update]
         root = board.get(edge.id)
         if root is not None and root.place.winner in (None, root.id) and plan.timers.true(root) >= window:
             plan.bring_up(root, window)
-    return plan.updates
+    return plan.lifts
 
 
 @dataclass(slots=True)
 class _Way:
-    """An update in the making."""
+    """A lift in the making."""
 
     records: list[Record]
     """From its end up."""
@@ -36,16 +53,16 @@ class _Way:
 @dataclass(slots=True)
 class _Plan:
     timers: Timers
-    updates: list[Update] = field(default_factory=list)
+    lifts: list[Lift] = field(default_factory=list)
     _inherited: dict[Hash, int] = field(default_factory=dict)
     """What edges will have from below, seconds."""
 
     def bring_up(self, record: Record, needed: int) -> None:
-        """Plans all updates after which a record's timer is what is needed. It truly is."""
+        """Plans all lifts after which a record's timer is what is needed. It truly is."""
         self._finish(self._raise(record, needed))
 
     def kept(self, record: Record) -> int:
-        """The timer as it will be kept, the planned updates done."""
+        """The timer as it will be kept, the planned lifts done."""
         inherited = max(record.inherited, self._inherited.get(record.id, 0))
         return min(record.own(self.timers.now) + inherited, INFINITE)
 
@@ -70,15 +87,15 @@ class _Plan:
     def _finish(self, way: _Way | None) -> None:
         if way is not None:
             roots = tuple(root.edge for root in way.step_roots)
-            self.updates.append(Update(way.records[-1].edge, path_up(way.records), roots))
+            self.lifts.append(Lift(way.records[-1].edge, path_up(way.records), roots))
 
     def _best(self, leaf: Record, needed: int) -> Record:
-        """Of the level-1 roots that give a leaf what it needs the one that takes the fewest updates."""
+        """Of the level-1 roots that give a leaf what it needs the one that takes the fewest lifts."""
         enough = [root for root in leaf.step_roots if self.timers.true(root) >= needed]
         return min(enough, key=lambda root: self._count(root, needed))
 
     def _count(self, record: Record, needed: int) -> int:
-        """Updates that it takes within level 1."""
+        """Lifts that it takes within level 1."""
         if self.kept(record) >= needed or record.children is None:
             return 0
         rest = needed - record.own(self.timers.now)

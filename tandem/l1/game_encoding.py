@@ -8,7 +8,7 @@ from web3.contract.contract import ContractFunction
 
 from tandem.disputes.edges import Edge, Level, Opening, Path
 from tandem.disputes.events import Bisected, Event, Inherited, Opened, Proven, StepRootLost, StepRootWon
-from tandem.disputes.moves import Bisect, Move, OpenSteps, Prove, RefundSteps, RefundTrace, SettleSteps, Update
+from tandem.disputes.moves import Bisect, Lift, Move, OpenSteps, Prove, RefundSteps, RefundTrace, SettleSteps, Update
 from tandem.primitives.types import Address, Hash
 from tandem.rollup import assertions
 from tandem.rollup.assertions import State
@@ -44,8 +44,7 @@ def move_call(game: Contract, move: Move) -> ContractFunction:
         case Prove():
             return functions.prove(edge_arguments(move.edge), _shown(move.opening), move.witness)
         case Update():
-            roots = [edge_arguments(root) for root in move.step_roots]
-            return functions.update(edge_arguments(move.top), _path(move.path), roots)
+            return functions.update([_lift(lift) for lift in move.lifts])
         case SettleSteps():
             return functions.settleSteps(edge_arguments(move.root), list(move.losers))
         case RefundTrace():
@@ -56,6 +55,10 @@ def move_call(game: Contract, move: Move) -> ContractFunction:
 
 def _shown(opening: Opening) -> tuple[object, ...]:
     return (opening.prefix, opening.state, list(opening.siblings))
+
+
+def _lift(lift: Lift) -> tuple[object, ...]:
+    return (edge_arguments(lift.top), _path(lift.path), [edge_arguments(root) for root in lift.step_roots])
 
 
 def _path(path: Path) -> tuple[object, ...]:

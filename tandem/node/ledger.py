@@ -19,7 +19,7 @@ class L1Ledger:
     def unpaid(self, edge_id: Hash) -> bool:
         """Whether the cost of a move of the account is still kept with this edge."""
         cost, _ = self._record(edge_id)
-        return cost != 0 or self._own(*self._functions.getProof(edge_id).call()) != 0
+        return cost != 0 or self._own(*self._functions.getWork(edge_id).call()) != 0
 
     def is_true(self, leaf_id: Hash) -> bool:
         """Whether a confirmed assertion was shown to hold this leaf."""

@@ -4,10 +4,10 @@ from tandem.disputes.board import Board, Record
 from tandem.disputes.traces import Claims
 from tandem.l1.contracts import L1
 
-TRACE_GAS = 4_800_000
-"""Of all honest moves about a false assertion: another one, 20 bisections, an opening, rejecting."""
-STEPS_GAS = 13_000_000
-"""Of those about a false level-1 root: 26 bisections, the dearest proof, settling."""
+TRACE_GAS = 5_300_000
+"""Of all honest moves about a false assertion: another one, 20 bisections, an opening, bringing up, rejecting."""
+STEPS_GAS = 13_500_000
+"""Of those about a false level-1 root: 26 bisections, the dearest proof, bringing up, settling."""
 
 
 def gas_ahead(board: Board, claims: Claims, decided: bool = False) -> int:

@@ -91,8 +91,7 @@ class Table:
             case Prove():
                 return self.send(account, game.prove, astuple(move.edge), astuple(move.opening), move.witness)
             case Update():
-                roots = [astuple(root) for root in move.step_roots]
-                return self.send(account, game.update, astuple(move.top), astuple(move.path), roots)
+                return self.send(account, game.update, [astuple(lift) for lift in move.lifts])
             case SettleSteps():
                 return self.send(account, game.settleSteps, astuple(move.root), list(move.losers))
             case RefundTrace():
@@ -152,7 +151,7 @@ class Table:
     def unpaid(self, edge_id: bytes) -> bool:
         """Of the contract's ledger."""
         game = self.world.game
-        return bool(game.getRecord(edge_id).cost or game.getProof(edge_id).cost)
+        return bool(game.getRecord(edge_id).cost or game.getWork(edge_id).cost)
 
     def is_true(self, leaf_id: bytes) -> bool:
         """The same."""

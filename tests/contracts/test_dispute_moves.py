@@ -206,14 +206,14 @@ class TestProve:
         assert (logs[0].id, logs[0].inherited) == (edges[0].id, INFINITE)
         assert (logs[1].id, logs[1].mover) == (edges[0].id, alice.address)
         assert game.timer(astuple(edges[0])) == INFINITE
-        proof = game.getProof(edges[0].id)
-        assert proof.mover == alice.address
-        assert proof.cost > 0
+        work = game.getWork(edges[0].id)
+        assert work.mover == alice.address
+        assert work.cost > 0
         assert game.timer(astuple(edges[1])) < WINDOW
 
     def test_is_anyones_once(self, game, edges, call, alice, bob):
         game.prove(*call, sender=bob)
-        assert game.getProof(edges[0].id).mover == bob.address
+        assert game.getWork(edges[0].id).mover == bob.address
         with ape.reverts(game.AlreadyProven, id=edges[0].id):
             game.prove(*call, sender=alice)
 

@@ -27,7 +27,7 @@ def timer(game):
 @pytest.fixture
 def update(game, alice):
     def send(top, path, *step_roots):
-        receipt = game.update(astuple(top), astuple(path), [astuple(root) for root in step_roots], sender=alice)
+        receipt = game.update([(astuple(top), astuple(path), [astuple(root) for root in step_roots])], sender=alice)
         return [(bytes(log.id), log.inherited) for log in receipt.decode_logs(game.TimerInherited)]
 
     return send

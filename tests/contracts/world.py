@@ -214,6 +214,7 @@ class World:
     deployer: Any
     sequencer: Any
     heights: tuple[int, int] = HEIGHTS
+    step_bond: int = STEP_BOND
 
     def __post_init__(self) -> None:
         project, deployer = self.project, self.deployer
@@ -223,7 +224,7 @@ class World:
         game, bridge = (created_address(deployer.address, nonce + at) for at in (2, 3))
         self.inbox = deployer.deploy(project.Inbox, bridge, self.sequencer, DELAY)
         self.rollup = deployer.deploy(project.Rollup, self.inbox, game, BOND, self.genesis.abi)
-        self.game = deployer.deploy(project.DisputeGame, self.rollup, self.toy, *self.heights, WINDOW, STEP_BOND)
+        self.game = deployer.deploy(project.DisputeGame, self.rollup, self.toy, *self.heights, WINDOW, self.step_bond)
         self.bridge = deployer.deploy(project.Bridge, self.inbox, self.rollup)
         self.token_bridge = deployer.deploy(project.TokenBridge, self.bridge, self.inbox)
         self.genesis_id = bytes(self.rollup.genesis())

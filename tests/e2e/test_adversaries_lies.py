@@ -72,7 +72,7 @@ def test_all_lies_fall(battle: Battle, parent: Assertion, chain: EventfulChain) 
     took = battle.wait_out(right)
     assert took <= battle.window + ANSWER_TIME * (20 + 26 + 3)
     aftermath.wait_until_settled(battle, parent)
-    aftermath.assert_whole(battle, liars, since, before, alone=False)
+    aftermath.assert_whole(battle, liars, since, before)
     for attack in liars:
         aftermath.assert_refused(attack)
     aftermath.assert_forgery_is_worthless(battle, liars[0])

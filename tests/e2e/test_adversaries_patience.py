@@ -37,7 +37,7 @@ def test_a_sybil_an_idler_and_one_who_is_late(battle: Battle) -> None:
     assert took <= battle.window + PLAY_TIME
 
     aftermath.wait_until_settled(battle, parent)
-    aftermath.assert_whole(battle, attacks, since, before, alone=False)
+    aftermath.assert_whole(battle, attacks, since, before)
     assert right.asserter == CHALLENGER.address
     assert not attacks[1].told("moved"), "the idler did nothing"
     assert attacks[2].told("moved"), "the laggard did something"
@@ -72,7 +72,7 @@ def test_a_censor_cannot_outlast_the_window(battle: Battle) -> None:
         assert took <= battle.window + CENSORED_AMID + PLAY_TIME
 
         aftermath.wait_until_settled(battle, parent)
-        aftermath.assert_whole(battle, [attack], since, before, alone=True)
+        aftermath.assert_whole(battle, [attack], since, before)
         aftermath.assert_refused(attack)
         battle.net.stop("challenger")
     battle.net.start_challenger(play=True)

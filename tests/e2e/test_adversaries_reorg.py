@@ -37,5 +37,5 @@ def test_reorgs_in_mid_game(battle: Battle) -> None:
     took = battle.wait_out(battle.right_child(parent))
     assert took <= battle.window + ANSWER_TIME * (20 + 26 + 3)
     aftermath.wait_until_settled(battle, parent)
-    aftermath.assert_whole(battle, [attack], since, before, alone=True)
+    aftermath.assert_whole(battle, [attack], since, before)
     aftermath.assert_refused(attack)

@@ -6,7 +6,7 @@ A chooser (Hypothesis or a random generator) takes every decision.
 from dataclasses import replace
 
 from tandem.disputes.edges import Edge, Level, Opening, last_under
-from tandem.disputes.moves import Bisect, OpenSteps, Prove, Update
+from tandem.disputes.moves import Bisect, Lift, OpenSteps, Prove, Update
 from tandem.primitives.types import Hash
 from tandem.rollup.trace_tree import TraceTree
 from tests.model.blunders import damaged
@@ -138,20 +138,25 @@ class Adversary(Collectors):
         self._prove(self._chooser.choice(edges))
 
     def update(self) -> None:
-        """From any edge by any way, with any level-1 roots."""
+        """From any edges by any ways, with any level-1 roots."""
         tops = list(self._model.made)
         if tops:
-            self._send(self._any_update(self._chooser.choice(tops)))
+            count = self._chooser.number(1, 3)
+            self._send(Update(tuple(self._any_lift(self._chooser.choice(tops)) for _ in range(count))))
 
     def update_all(self) -> None:
-        """All ways, each with all level-1 roots: what an honest party would do for every edge."""
+        """All ways, each with all level-1 roots: what the honest would do for every edge, one by one or at once."""
+        lifts = []
         for edge in sorted(self._model.made, key=lambda edge: (-edge.level, edge.height)):
             if edge in self._model.halves:
                 left = self._model.halves[edge][0]
-                self._send(Update(edge, self._play.knowledge.path(edge, [left.index & 1]), ()))
+                lifts.append(Lift(edge, self._play.knowledge.path(edge, [left.index & 1])))
             elif self._model.claimants.get(edge):
                 path = self._play.knowledge.path(edge, [])
-                self._send(Update(edge, path, tuple(self._model.claimants[edge])))
+                lifts.append(Lift(edge, path, tuple(self._model.claimants[edge])))
+        size = self._chooser.choice([1, 5, len(lifts) + 1])
+        for at in range(0, len(lifts), size):
+            self._send(Update(tuple(lifts[at : at + size])))
 
     # -- besides
 
@@ -278,14 +283,14 @@ class Adversary(Collectors):
         state = self._play.knowledge.states.get(before)
         return UNKNOWN if state is None else state.preimage
 
-    def _any_update(self, top: Edge) -> Update:
+    def _any_lift(self, top: Edge) -> Lift:
         path = self._play.knowledge.path(top, self._turns(top))
         ends = [edge for edge in self._model.made if not edge.height and edge.root == path.node]
         roots = [root for end in ends for root in self._model.claimants.get(end, ())]
         if not roots or self._chooser.number(0, 1):
             roots = list(self._model.claim)
         chosen = tuple(self._chooser.choice(roots) for _ in range(min(len(roots), self._chooser.number(0, 2))))
-        return Update(top, path, chosen)
+        return Lift(top, path, chosen)
 
     def _some_bisection(self) -> Bisect | None:
         edges = [edge for edge in self._model.made if edge.height and edge.root in self._play.knowledge.pairs]
@@ -312,7 +317,7 @@ class Adversary(Collectors):
 
     def _some_update(self) -> Update | None:
         tops = [edge for edge in self._model.made if edge.height]
-        return self._any_update(self._chooser.choice(tops)) if tops else None
+        return Update((self._any_lift(self._chooser.choice(tops)),)) if tops else None
 
 
 def honest_states(play: Play) -> set[Hash]:

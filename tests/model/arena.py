@@ -10,7 +10,7 @@ from tandem.disputes.moves import Bisect, OpenSteps
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Address, Hash
 from tests.model.calls import EDGE, ORIGIN, Assert, Call, encoded, fields, is_for_rollup
-from tests.model.game_model import Debt, GameModel, Terms
+from tests.model.game_model import Debt, GameModel, Outcome, Terms
 from tests.model.knowledge import Knowledge
 from tests.model.places import Refused, spot
 from tests.support.revm import DEPLOYER, Log, Receipt, Revm, call_data, decode_result
@@ -124,9 +124,11 @@ class Arena:
             raise Disagreement(f"{call} must succeed, it threw 0x{receipt.output.hex()}")
         self.events += [event for log in receipt.logs if (event := decoded(log, self.time)) is not None]
         if outcome.costly is not None:
-            self._take_cost(outcome.costly, receipt, of_proof=outcome.proven)
+            self._take_cost(outcome.costly, receipt)
+        if outcome.works:
+            self._take_work(outcome.works, receipt, is_all=outcome.is_all_work)
         if outcome.collector is not None:
-            self._take_payment(outcome.collector, receipt.gas_used - outcome.gas_besides, receipt)
+            self._take_payment(outcome, receipt)
         if isinstance(call, Bisect):
             self.knowledge.learn(call.edge.prefix, call.left)
         for edge in outcome.touched:
@@ -139,24 +141,35 @@ class Arena:
             return self.terms.bond
         return self.terms.step_bond if isinstance(call, OpenSteps) else 0
 
-    def _take_cost(self, edge: Edge, receipt: Receipt, *, of_proof: bool) -> None:
-        """The cost that the contract keeps is what the move has cost and a bounded allowance."""
-        debts = self.model.proof_debts if of_proof else self.model.debts
-        cost = int(self.proof(edge.id)[1] if of_proof else self.record(edge.id)[2])
+    def _take_cost(self, edge: Edge, receipt: Receipt) -> None:
+        """The cost that the contract keeps of making an edge is what that has cost and a bounded allowance."""
+        cost = self.record(edge.id)[2]
         is_root = edge in self.model.claim or edge.height == self.terms.trace_height
-        besides = ROOT_BESIDES if is_root and not of_proof else WORK_BESIDES
-        gwei = receipt.gas_used * PRICE // 10**9
-        if not gwei <= cost <= gwei + besides * PRICE // 10**9:
-            raise Disagreement(f"a move cost {gwei} gwei, the contract keeps {cost}")
-        debts[edge].cost = cost
+        self._check_cost(cost, receipt.gas_used, ROOT_BESIDES if is_root else WORK_BESIDES)
+        self.model.debts[edge].cost = cost
 
-    def _take_payment(self, collector: str, gas: int, receipt: Receipt) -> None:
-        """Who brings lost bonds is paid what that cost him, as far as there is anything."""
+    def _take_work(self, edges: list[Edge], receipt: Receipt, *, is_all: bool) -> None:
+        """The same of work on edges, by one transaction."""
+        costs = [self.work(edge.id)[1] for edge in edges]
+        self._check_cost(sum(costs), receipt.gas_used if is_all else 0, ROOT_BESIDES * len(edges))
+        for edge, cost in zip(edges, costs, strict=True):
+            self.model.work_debts[edge].cost = cost
+
+    def _check_cost(self, cost: int, gas: int, besides: int) -> None:
+        least = gas * PRICE // 10**9
+        if not least <= cost <= least + besides * PRICE // 10**9:
+            raise Disagreement(f"a move cost {least} gwei, the contract keeps {cost}")
+
+    def _take_payment(self, outcome: Outcome, receipt: Receipt) -> None:
+        """Who settles, or has others paid, is paid what that cost him, as far as there is anything."""
+        collector, pool = outcome.collector, self.model.pool
+        assert collector is not None
         paid = credited(receipt.logs, collector)
-        most = (receipt.gas_used + WORK_BESIDES) * PRICE
-        least = min(gas * PRICE, self.model.pool - 10**9)
-        if not least <= paid <= min(most, self.model.pool):
-            raise Disagreement(f"bringing bonds paid {paid}, expected {least} to {most}")
+        limit = pool if outcome.most is None else min(outcome.most, pool)
+        most = min((receipt.gas_used + WORK_BESIDES) * PRICE, limit)
+        least = min((receipt.gas_used - outcome.gas_besides) * PRICE, limit - 10**9)
+        if not least <= paid <= most:
+            raise Disagreement(f"settling paid {paid}, expected {least} to {most}")
         self.model.pool -= paid
         self.model.credits[collector] += paid
 
@@ -219,9 +232,9 @@ class Arena:
         data = self._look("getRecord(bytes32)", edge_id)
         return decode_result("address,uint40,uint40,bool,bool", data)  # type: ignore[no-any-return]
 
-    def proof(self, edge_id: Hash) -> tuple[str, int]:
-        """Mover and cost."""
-        return decode_result("address,uint40", self._look("getProof(bytes32)", edge_id))  # type: ignore[no-any-return]
+    def work(self, edge_id: Hash) -> tuple[str, int]:
+        """Mover and cost of work on an edge."""
+        return decode_result("address,uint40", self._look("getWork(bytes32)", edge_id))  # type: ignore[no-any-return]
 
     def _look(self, signature: str, *values: object) -> bytes:
         return self._revm.call(self.game, call_data(signature, *values))

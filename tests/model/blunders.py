@@ -32,7 +32,7 @@ def _edge(call: Damaged) -> Edge:
         case OpenSteps():
             return call.leaf
         case Update():
-            return call.top
+            return call.lifts[0].top
 
 
 def _about(call: Damaged, edge: Edge) -> Damaged:
@@ -42,7 +42,7 @@ def _about(call: Damaged, edge: Edge) -> Damaged:
         case OpenSteps():
             return replace(call, leaf=edge)
         case Update():
-            return replace(call, top=edge)
+            return Update((replace(call.lifts[0], top=edge),))
 
 
 def _wrong_rests(call: Damaged, chooser: Chooser, other: Hash) -> list[Damaged]:
@@ -58,7 +58,8 @@ def _wrong_rests(call: Damaged, chooser: Chooser, other: Hash) -> list[Damaged]:
             unproven = replace(call, opening=chooser.choice(_wrong_openings(call.opening, other)))
             return [unproven, replace(call, witness=call.witness + b"\0")]
         case Update():
-            return [replace(call, path=path) for path in _wrong_paths(call.path, chooser, other)]
+            [lift] = call.lifts
+            return [Update((replace(lift, path=path),)) for path in _wrong_paths(lift.path, chooser, other)]
 
 
 def _wrong_openings(opening: Opening, other: Hash) -> list[Opening]:

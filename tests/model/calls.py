@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from tandem.disputes.edges import Edge, Opening, Path
-from tandem.disputes.moves import Bisect, Move, OpenSteps, Prove, RefundSteps, RefundTrace, SettleSteps, Update
+from tandem.disputes.moves import Bisect, Lift, Move, OpenSteps, Prove, RefundSteps, RefundTrace, SettleSteps, Update
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Hash
 from tests.support.revm import call_data
@@ -13,6 +13,7 @@ ORIGIN = keccak(b"genesis")
 EDGE = "(bytes32,uint8,uint8,uint64,bytes32,bytes32)"
 OPENING = "(bytes32,bytes32,bytes32[])"
 PATH = "(uint64,bytes32,bytes32[])"
+LIFT = f"({EDGE},{PATH},{EDGE}[])"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,8 +84,7 @@ def encoded(call: Call) -> bytes:
         case Prove():
             return call_data(f"prove({EDGE},{OPENING},bytes)", fields(call.edge), shown(call.opening), call.witness)
         case Update():
-            roots = [fields(root) for root in call.step_roots]
-            return call_data(f"update({EDGE},{PATH},{EDGE}[])", fields(call.top), way(call.path), roots)
+            return call_data(f"update({LIFT}[])", [lift(one) for one in call.lifts])
         case SettleSteps():
             return call_data(f"settleSteps({EDGE},bytes32[])", fields(call.root), call.losers)
         case RefundTrace():
@@ -102,6 +102,11 @@ def fields(edge: Edge) -> tuple[Hash, int, int, int, Hash, Hash]:
 def shown(opening: Opening) -> tuple[Hash, Hash, tuple[Hash, ...]]:
     """An Opening."""
     return opening.prefix, opening.state, opening.siblings
+
+
+def lift(one: Lift) -> tuple[object, ...]:
+    """A Lift."""
+    return fields(one.top), way(one.path), [fields(root) for root in one.step_roots]
 
 
 def way(path: Path) -> tuple[int, Hash, tuple[Hash, ...]]:

@@ -114,7 +114,15 @@ MORE_FLAWS = (
     Flaw("a bond is lost twice", GAME, "if (isSettled[loser]) continue; // someone was quicker, or it is the winner"),
     Flaw("rivals are paid", GAME, "_fundPool(settled * stepBond);", "_credit(_records[id].mover, settled * stepBond);"),
     Flaw("two winners", GAME, "revert NotWon(id, 0);", "_credit(_records[id].mover, stepBond);"),
-    Flaw("proofs are paid twice", GAME, "        _proofs[end].cost = 0;\n"),
+    Flaw("work is paid twice", GAME, "        work.cost = 0;\n"),
+    Flaw("roots are brought up again for money", GAME, "if (isRoot && _timer(top) >= challengeWindow) continue;"),
+    Flaw("any way brings money", GAME, "if (!isRoot || _timer(top) < challengeWindow) continue;"),
+    Flaw(
+        "credits in small pieces",
+        GAME,
+        "_payCollector(msg.sender, cost < paid ? cost : paid);",
+        "_payCollector(msg.sender, cost);",
+    ),
     Flaw(
         "moves of any assertion are paid",
         GAME,

@@ -2,14 +2,14 @@
 money is. It names edges by their fields. Where the contract differs, one of the two is wrong."""
 
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 
 from tandem.disputes.edges import INFINITE, Edge, Level, join, last_under
-from tandem.disputes.moves import Bisect, OpenSteps, Prove, RefundSteps, RefundTrace, SettleSteps, Update
+from tandem.disputes.moves import Bisect, Lift, OpenSteps, Prove, RefundSteps, RefundTrace, SettleSteps, Update
 from tandem.primitives.types import Hash
 from tests.model.calls import Assert, Call, ClaimBond, Confirm, Reject, Withdraw
-from tests.model.places import Spot, need, right_halves, spot, state_before, way_down
+from tests.model.places import Refused, Spot, need, right_halves, spot, state_before, way_down
 
 WINNING_GAS = 80_000
 """For the bond of a level-1 root that has won: the refund of its opening has an allowance for that."""
@@ -57,11 +57,15 @@ class Outcome:
     touched: list[Edge] = field(default_factory=list)
     """Edges whose timers or records it may have changed."""
     costly: Edge | None = None
-    """The edge that the move's cost is kept with."""
-    proven: bool = False
-    """It is kept as that of the edge's proof."""
+    """The edge that the move's cost is kept with, as one that it made."""
+    works: list[Edge] = field(default_factory=list)
+    """The edges that it is kept with as work: a proof, or roots brought up to the window."""
+    is_all_work: bool = True
+    """Whether nothing was done behind the last of these."""
     collector: str | None = None
-    """Who is paid for bringing lost bonds."""
+    """Who is paid for settling, or for having others paid."""
+    most: int | None = None
+    """Wei that he is paid at most."""
     gas_besides: int = 0
     """What the transaction used at most for other things."""
 
@@ -87,7 +91,7 @@ class GameModel:
         self.shown: set[Edge] = set()
         """Leaves that are known to be of the confirmed assertion."""
         self.debts: dict[Edge, Debt] = {}
-        self.proof_debts: dict[Edge, Debt] = {}
+        self.work_debts: dict[Edge, Debt] = {}
         self.openers: dict[Edge, str] = {}
         self.pool = 0
         self.credits: Counter[str] = Counter()
@@ -150,13 +154,13 @@ class GameModel:
             case Prove():
                 return self._prove(call, sender)
             case Update():
-                return self._update(call)
+                return self._update(call, sender)
             case SettleSteps():
                 return self._settle(call, sender)
             case RefundTrace():
-                return self._refund_trace(call)
+                return self._refund_trace(call, sender)
             case RefundSteps():
-                return self._refund_steps(call)
+                return self._refund_steps(call, sender)
             case Confirm():
                 return self._confirm(call)
             case Reject():
@@ -223,20 +227,42 @@ class GameModel:
         need(behind == edge.root, "wrong step")
         self.proven.add(edge)
         self.kept[edge] = INFINITE
-        self.proof_debts[edge] = Debt(sender, 0)
-        return Outcome([edge], edge, proven=True)
+        self.work_debts[edge] = Debt(sender, 0)
+        return Outcome([edge], works=[edge])
 
-    def _update(self, call: Update) -> Outcome:
-        way = way_down(call.top, call.path)
+    def _update(self, call: Update, sender: str) -> Outcome:
+        before = self.kept.copy()
+        outcome = Outcome()
+        try:
+            for lift in call.lifts:
+                is_root = lift.top.height == (self.terms.step_height if lift.top.level else self.terms.trace_height)
+                if is_root and self.has_window(lift.top):
+                    continue
+                outcome.touched += self._lift(lift)
+                outcome.is_all_work = is_root and self.has_window(lift.top)
+                if outcome.is_all_work:
+                    outcome.works.append(lift.top)
+        except Refused:
+            self.kept = before
+            raise
+        for root in outcome.works:
+            self.work_debts[root] = Debt(sender, 0)
+        return outcome
+
+    def _lift(self, lift: Lift) -> list[Edge]:
+        way = way_down(lift.top, lift.path)
         end = way[-1][0]
-        for root in call.step_roots:
+        for root in lift.step_roots:
             need(self.claim.get(root) == end, "wrong claim")
-        for root in call.step_roots:
             self._inherit(end, self.timer_kept(root))
         for (edge, _), pair in zip(reversed(way[:-1]), reversed([pair for _, pair in way[1:]]), strict=True):
             assert pair is not None
             self._inherit(edge, min(map(self.timer_kept, pair)))
-        return Outcome([edge for edge, _ in way])
+        return [edge for edge, _ in way]
+
+    def has_window(self, root: Edge) -> bool:
+        """Whether its timer has come up to the window."""
+        return self.timer_kept(root) >= self.terms.window
 
     def _inherit(self, edge: Edge, seconds: int) -> None:
         if seconds > self.kept[edge]:
@@ -248,7 +274,7 @@ class GameModel:
         need(root.level == Level.STEPS and root.height == self.terms.step_height, "wrong place")
         winner = self.winners.get(spot(root))
         losers = [replace(root, root=loser) for loser in call.losers]
-        wins = winner is None and root in self.made and self.timer_kept(root) >= self.terms.window
+        wins = winner is None and root in self.made and self.has_window(root)
         need(wins or winner == root, "not won")
         need(all(loser in self.made for loser in losers), "unknown edge")
         if wins:
@@ -260,39 +286,42 @@ class GameModel:
         self.pool += self.terms.step_bond * len(lost)
         return Outcome([root, *losers], collector=sender if lost else None, gas_besides=WINNING_GAS if wins else 0)
 
-    def _refund_trace(self, call: RefundTrace) -> Outcome:
+    def _refund_trace(self, call: RefundTrace, sender: str) -> Outcome:
         confirmed = self.confirmed
         need(confirmed is not None, "not confirmed")
         assert confirmed is not None
         need(call.assertion == self.name(confirmed) and call.root == confirmed.root, "not confirmed")
         way = way_down(call.root, call.path)
-        self._pay(([call.root] if self.is_rivalled(call.root) else []) + right_halves(way))
+        roots = [call.root] if self.is_rivalled(call.root) else []
+        due = self._pay(roots + right_halves(way), roots)
         if way[-1][0].height == 0:
             self.shown.add(way[-1][0])
-        return Outcome([edge for edge, _ in way])
+        return Outcome([edge for edge, _ in way], collector=sender if due else None, most=due)
 
-    def _refund_steps(self, call: RefundSteps) -> Outcome:
+    def _refund_steps(self, call: RefundSteps, sender: str) -> Outcome:
         root = call.root
         need(self.winners.get(spot(root)) == root and self.claim[root] in self.shown, "not confirmed")
         way = way_down(root, call.path)
-        proof = self.proof_debts.get(way[-1][0])
-        self._pay([root, *right_halves(way)], proof)
-        return Outcome([edge for edge, _ in way])
+        due = self._pay([root, *right_halves(way)], {root, way[-1][0]})
+        return Outcome([edge for edge, _ in way], collector=sender if due else None, most=due)
 
-    def _pay(self, edges: list[Edge], proof: Debt | None = None) -> None:
-        debts = [self.debts[edge] for edge in edges if edge in self.debts] + ([proof] if proof else [])
+    def _pay(self, edges: Iterable[Edge], worked: Iterable[Edge]) -> int:
+        """Pays for making edges and for work on others. Gives how much, wei."""
+        debts = [self.debts[edge] for edge in edges if edge in self.debts]
+        debts += [self.work_debts[edge] for edge in worked if edge in self.work_debts]
         due = sum(debt.cost for debt in debts) * 10**9
         need(due <= self.pool, "pool exhausted")
         self.pool -= due
         for debt in debts:
             self.credits[debt.mover] += debt.cost * 10**9
             debt.cost = 0
+        return due
 
     def _confirm(self, call: Confirm) -> Outcome:
         assertion = self.assertions.get((call.end, call.root))
         need(assertion is not None and assertion.status == "pending" and self.confirmed is None, "not pending")
         assert assertion is not None
-        need(self.timer_kept(assertion.root) >= self.terms.window, "not won")
+        need(self.has_window(assertion.root), "not won")
         assertion.status = "confirmed"
         return Outcome()
 

@@ -27,10 +27,10 @@ class Ledger:
         self._arena = arena
 
     def unpaid(self, edge_id: Hash) -> bool:
-        """Whether it is owed the cost of an edge or of its proof."""
+        """Whether it is owed the cost of an edge or of work on it."""
         mover, _, cost, _, _ = self._arena.record(edge_id)
-        prover, proof_cost = self._arena.proof(edge_id)
-        return (mover == HONEST and cost != 0) or (prover == HONEST and proof_cost != 0)
+        worker, work_cost = self._arena.work(edge_id)
+        return (mover == HONEST and cost != 0) or (worker == HONEST and work_cost != 0)
 
     def is_true(self, leaf_id: Hash) -> bool:
         """Whether a leaf was shown to be of the confirmed assertion."""

@@ -14,8 +14,6 @@ DELAY = 20
 """Seconds within which the honest party answers what it sees."""
 CENSORSHIP = 300
 """Seconds in which it can be kept from moving, in all."""
-FOR_ALL = "Update", "Confirm", "SettleSteps", "RefundTrace", "RefundSteps", "Withdraw"
-"""Work that is paid for by allowances in the refunds of moves."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +96,7 @@ class Play:
         self.honest.clean_up()
         self.arena.check_timers()
         figures = self._figures()
-        if figures.is_disputed and figures.gain < -self._unrefunded():
+        if figures.is_disputed and figures.gain < -self.honest.spent[OUTRUN]:
             raise Disagreement(f"the honest party lost {-figures.gain} wei: {figures}, {self.honest.spent}")
         if figures.moves > self.most_moves(figures):
             raise Disagreement(f"{figures.moves} honest moves")
@@ -138,13 +136,6 @@ class Play:
         """What is promised: so many for each false root."""
         at_trace, at_steps = self.knowledge.heights
         return figures.false_roots * (at_trace + 1) + figures.false_step_roots * (at_steps + 1)
-
-    def _unrefunded(self) -> int:
-        """What the honest party pays where others make its moves: for being late, and for work refunded to them."""
-        spent = self.honest.spent
-        debts = [*self.arena.model.debts.items(), *self.arena.model.proof_debts.items()]
-        others = [edge for edge, debt in debts if debt.mover != HONEST and self.honest.believes(edge)]
-        return spent[OUTRUN] + (sum(spent[work] for work in FOR_ALL) if others else 0)
 
     def _figures(self) -> Figures:
         own = {edge.place: edge for edge in self.honest.claims.step_roots()}

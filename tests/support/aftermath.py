@@ -23,8 +23,6 @@ from tandem.state.proof import Proof
 from tests.support.battle import CHALLENGER, FUNDS, Attack, Battle
 from tests.support.network import USERS
 
-UNPAID = ("update", "confirmAssertion")
-"""Calls that are paid for in advance, to who makes the moves."""
 CALLS_AT_MOST = 65
 """Of the honest side for each false root: 1 + 20 + 1 + 26 + 1 moves, and what decides and settles."""
 SETTLING = 60
@@ -37,12 +35,6 @@ class Spent:
 
     calls: Counter[str]
     gas: Counter[str]
-    wei: Counter[str]
-
-    @property
-    def unpaid(self) -> int:
-        """Wei of what no refund is for: who moves is paid for the updates to come, whoever then makes them."""
-        return sum(self.wei[name] for name in UNPAID)
 
     def rows(self, false_roots: int) -> list[str]:
         """A table: calls, gas of one, gas for each false root."""
@@ -58,7 +50,6 @@ def spent_by(battle: Battle, account: str, since: int) -> Spent:
     """What an account sent from L1 block `since` on, and had mined."""
     calls: Counter[str] = Counter()
     gas: Counter[str] = Counter()
-    wei: Counter[str] = Counter()
     eth, contracts = battle.harness.l1.web3.eth, battle.harness.contracts
     known = {contract.address: contract for contract in (contracts.rollup, contracts.game)}
     for number in range(since, eth.block_number + 1):
@@ -67,27 +58,20 @@ def spent_by(battle: Battle, account: str, since: int) -> Spent:
             if transaction["from"] == account and transaction["to"] in known:
                 function, _ = known[transaction["to"]].decode_function_input(transaction["input"])
                 calls[function.fn_name] += 1
-                receipt = eth.get_transaction_receipt(transaction["hash"])
-                gas[function.fn_name] += receipt["gasUsed"]
-                wei[function.fn_name] += receipt["gasUsed"] * receipt["effectiveGasPrice"]
-    return Spent(calls, gas, wei)
+                gas[function.fn_name] += eth.get_transaction_receipt(transaction["hash"])["gasUsed"]
+    return Spent(calls, gas)
 
 
-def assert_whole(battle: Battle, attacks: list[Attack], since: int, before: int, *, alone: bool) -> None:
-    """What holds after every attack since L1 block `since`, at which the challenger had `before` wei.
-
-    `alone`: whether all true moves are the challenger's. Then it has lost nothing. Else others, among them who lies
-    about another place, have made some of them and been paid for the updates to come, which the challenger then made.
-    """
+def assert_whole(battle: Battle, attacks: list[Attack], since: int, before: int) -> None:
+    """What holds after every attack since L1 block `since`, at which the challenger had `before` wei."""
     assert_truth_alone_is_confirmed(battle)
     assert_attackers_paid(battle, attacks)
     assert_game_balance(battle)
-    forgone = 0 if alone else spent_by(battle, CHALLENGER.address, since).unpaid
-    gained = wait_until_paid(battle, before - forgone)
+    gained = wait_until_paid(battle, before)
     spent = spent_by(battle, CHALLENGER.address, since)
     false = sum(len(attack.asserted) for attack in attacks)
     print("\n".join(spent.rows(false)))
-    print(f"{false} false roots; the challenger gained {(gained - forgone) / 10**9:,.0f} gwei")
+    print(f"{false} false roots; the challenger gained {gained / 10**9:,.0f} gwei")
     assert sum(spent.calls.values()) <= CALLS_AT_MOST * false
 
 

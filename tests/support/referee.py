@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from tandem.disputes.edges import INFINITE, Edge, Level, Opening, Path, join, last_under
 from tandem.disputes.events import Bisected, Event, Inherited, Opened, Proven, StepRootLost, StepRootWon
-from tandem.disputes.moves import Bisect, Move, OpenSteps, Prove, RefundSteps, RefundTrace, SettleSteps, Update
+from tandem.disputes.moves import Bisect, Lift, Move, OpenSteps, Prove, RefundSteps, RefundTrace, SettleSteps, Update
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import ZERO_HASH, Address, Hash
 from tests.support.toy_machine import STATE_LENGTH, ToyState, toy_step
@@ -30,7 +30,8 @@ class Kept:
     is_first: bool
     inherited: int = 0
     unpaid: bool = False
-    proof_unpaid: bool = False
+    work_unpaid: bool = False
+    """Its proof, or bringing it up to the window."""
     is_true: bool = False
 
 
@@ -61,8 +62,8 @@ class Referee:
         return self._timer(edge.place, edge.id)
 
     def unpaid(self, edge_id: Hash) -> bool:
-        """Whether its making or its proof is still to be paid."""
-        return self.kept[edge_id].unpaid or self.kept[edge_id].proof_unpaid
+        """Whether its making, or work on it, is still to be paid."""
+        return self.kept[edge_id].unpaid or self.kept[edge_id].work_unpaid
 
     def is_true(self, leaf_id: Hash) -> bool:
         """Whether a refund has shown this leaf to be in a confirmed assertion."""
@@ -96,15 +97,15 @@ class Referee:
             case RefundTrace():
                 require(self.confirmed.get(move.assertion) == move.root.id, "NotConfirmed")
                 if len(self.clocks[move.root.place]) > 1:
-                    self.kept[move.root.id].unpaid = False
+                    self._paid(move.root.id)
                 end = self._refund(move.root, move.path)
                 if len(move.path.siblings) == move.root.height:
                     self.kept[end].is_true = True
             case RefundSteps():
                 winner = self.winners.get(move.root.place)
                 require(winner == move.root.id and self.kept[self.claims[winner]].is_true, "NotConfirmed")
-                self.kept[move.root.id].unpaid = False
-                self.kept[self._refund(move.root, move.path)].proof_unpaid = False
+                self._paid(move.root.id)
+                self.kept[self._refund(move.root, move.path)].work_unpaid = False
 
     def _bisect(self, move: Bisect, mover: Address) -> None:
         self._require_rivalled(move.edge)
@@ -135,7 +136,7 @@ class Referee:
         before = self._before(edge, move.opening)
         require(self._next(before, edge.index, move.witness) == edge.root, "WrongStep")
         self._inherit(edge.id, INFINITE)
-        self.kept[edge.id].proof_unpaid = True
+        self.kept[edge.id].work_unpaid = True
         self.events.append(Proven(edge.id, Address(bytes(20))))
 
     def _next(self, before: Hash, index: int, witness: bytes) -> Hash:
@@ -147,8 +148,17 @@ class Referee:
         return self.exits.get(before) or toy_step(ToyState(witness), self.longest).hash
 
     def _update(self, move: Update) -> None:
-        edges, beside = walk(move.top, move.path)
-        for root in move.step_roots:
+        for lift in move.lifts:
+            is_root = lift.top.height == (self.step_height if lift.top.level else self.trace_height)
+            if is_root and self.timer(lift.top) >= self.window:
+                continue
+            self._lift(lift)
+            if is_root and self.timer(lift.top) >= self.window:
+                self.kept[lift.top.id].work_unpaid = True
+
+    def _lift(self, lift: Lift) -> None:
+        edges, beside = walk(lift.top, lift.path)
+        for root in lift.step_roots:
             require(self.claims.get(root.id) == edges[0].id, "WrongClaim")
             self._inherit(edges[0].id, self.timer(root))
         for child, other, parent in zip(edges, beside, edges[1:], strict=False):
@@ -174,6 +184,9 @@ class Referee:
         for edge, other in zip(edges, beside, strict=False):
             self.kept[(edge if edge.index & 1 else other).id].unpaid = False
         return edges[0].id
+
+    def _paid(self, root_id: Hash) -> None:
+        self.kept[root_id].unpaid = self.kept[root_id].work_unpaid = False
 
     # -- what they have in common
 

@@ -7,7 +7,7 @@ from random import Random
 
 from tandem.disputes.board import Board
 from tandem.disputes.edges import INFINITE, Level, Path
-from tandem.disputes.moves import Due, Update
+from tandem.disputes.moves import Due, Lift, Update
 from tandem.disputes.strategy import next_moves
 from tandem.disputes.traces import Claims
 from tandem.primitives.hashing import keccak
@@ -195,10 +195,10 @@ class Match:
             edge = record.edge
             if record.children:
                 left, right = (child.edge for child in record.children)
-                referee.move(Update(edge, Path(left.index, left.root, (right.root,)), ()), LIAR)
+                referee.move(Update((Lift(edge, Path(left.index, left.root, (right.root,))),)), LIAR)
             elif edge.level == Level.TRACE and edge.height == 0:
                 roots = tuple(root.edge for root in record.step_roots)
-                referee.move(Update(edge, Path(edge.index, edge.root, ()), roots), LIAR)
+                referee.move(Update((Lift(edge, Path(edge.index, edge.root, ()), roots),)), LIAR)
         return referee
 
     def goals(self) -> list[Hash]:

@@ -3,12 +3,13 @@
 import copy
 from random import Random
 
+import pytest
 from hypothesis import given, settings
 
 from tandem.disputes.board import Board
 from tandem.disputes.edges import Edge, Level
-from tandem.disputes.moves import Update
-from tandem.disputes.updates import updates
+from tandem.disputes.moves import Lift, Update
+from tandem.disputes.updates import EDGES_AT_ONCE, lifts, updates
 from tests.support.referee import Referee
 from tests.unit.disputes.match import HONEST, WINDOW, Match
 from tests.unit.disputes.test_strategy import DEEP, LIES, PATCHES, SEEDS, begun, play_out, won_but_for_a_bond
@@ -28,15 +29,19 @@ def played_out(*lies: tuple[int, int, int]) -> Match:
     return match
 
 
-def planned(match: Match) -> list[Update]:
-    return updates(match.look(), match.honest, match.referee.now, WINDOW)
+def planned(match: Match) -> list[Lift]:
+    return lifts(match.look(), match.honest, match.referee.now, WINDOW)
 
 
-def after(match: Match, moves: list[Update]) -> Referee:
+def lift(referee: Referee, way: Lift) -> None:
+    referee.move(Update((way,)), HONEST)
+
+
+def after(match: Match, ways: list[Lift]) -> Referee:
     """A copy of the referee after these."""
     referee = copy.deepcopy(match.referee)
-    for move in moves:
-        referee.move(move, HONEST)
+    for way in ways:
+        lift(referee, way)
     return referee
 
 
@@ -54,7 +59,7 @@ def test_all_that_has_truly_won_has_then_won(lies: list[tuple[int, int, int]], p
     assert match.honest.root.id in match.goals()
     referee = after(match, plan)
     assert reached(match, referee) == match.goals()
-    assert updates(Board(referee.events), match.honest, referee.now, WINDOW) == []
+    assert lifts(Board(referee.events), match.honest, referee.now, WINDOW) == []
     assert planned(match) == plan
 
 
@@ -75,7 +80,7 @@ def test_no_edge_is_brought_up_twice(lies: list[tuple[int, int, int]], patches: 
     brought: list[Edge] = []
     for move in planned(match):
         before = {record.id: record.inherited for record in Board(match.referee.events)}
-        match.referee.move(move, HONEST)
+        lift(match.referee, move)
         brought += [record.edge for record in match.look() if record.inherited != before[record.id]]
     assert len(brought) == len(set(brought))
 
@@ -108,7 +113,7 @@ def test_ways_that_are_up_already_are_left_alone() -> None:
     for count in range(len(plan) + 1):
         assert planned(match) == plan[count:]
         if count < len(plan):
-            match.referee.move(plan[count], HONEST)
+            lift(match.referee, plan[count])
 
 
 def test_an_update_by_someone_else_spares_one() -> None:
@@ -121,15 +126,31 @@ def test_an_update_by_someone_else_spares_one() -> None:
 
 def test_updates_describe_themselves() -> None:
     match = played_out((0, 1, 0))
-    lines = [move.describe() for move in planned(match)]
+    ways = planned(match)
+    lines = [Update((way,)).describe() for way in ways]
     assert any("from height 0 index 0, 1 level-1 root" in line for line in lines)
     assert all(line.startswith("update level ") for line in lines)
+    assert Update(tuple(ways)).describe().startswith(f"update {len(ways) - 1} ways, then level 0 ")
+
+
+def test_all_ways_go_together_as_far_as_a_transaction_has_room(monkeypatch: pytest.MonkeyPatch) -> None:
+    match = played_out((0, 1, 0), (3, 2, 0), (5, 0, 0))
+    plan = planned(match)
+    board, now = match.look(), match.referee.now
+    assert updates(board, match.honest, now, WINDOW) == [Update(tuple(plan))]
+    longest = max(len(way.path.siblings) + 1 for way in plan)
+    assert longest <= EDGES_AT_ONCE
+    monkeypatch.setattr("tandem.disputes.updates.EDGES_AT_ONCE", longest)
+    moves = updates(board, match.honest, now, WINDOW)
+    assert len(moves) > 1
+    assert [way for move in moves for way in move.lifts] == plan
+    assert all(sum(len(way.path.siblings) + 1 for way in move.lifts) <= longest for move in moves)
 
 
 def test_a_bond_that_is_lost_is_not_brought_up() -> None:
     match = won_but_for_a_bond()
     for move in planned(match):
-        match.referee.move(move, HONEST)
+        lift(match.referee, move)
     match.referee.now += WINDOW
     own = match.honest.step_root(DEEP)
     assert {move.top.level for move in planned(match)} == {Level.STEPS}

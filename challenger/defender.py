@@ -35,6 +35,8 @@ from tandem.store import ChainStore
 
 POLL = 0.5
 """Seconds between two rounds."""
+LOOK_FOR_REFUNDS_AGAIN = 60.0
+"""Seconds until a decided game in which nothing happens is asked again for what is to be paid: some calls a move."""
 LOOK_AGAIN = 2.0
 """Seconds to wait where L1 re-organised, or refused."""
 FORGET_AFTER = 60.0
@@ -118,8 +120,7 @@ class Defender(Role):
         calls = self._play_all(verdicts)
         calls += self._assert_due(verdicts)
         calls += self._keep_house(verdicts)
-        if not calls:
-            self._games.close_idle(self._reader.board, self._reader.book)
+        self._games.close_idle(self._reader.board, self._reader.book)
         lacking = (f"{what}: {self._sender.address} lacks {wei} wei" for what, wei in self._missing.items())
         self._status = replace(self._status, alarms=(*self._games.disagreements(), *lacking))
         self._tell("waiting")
@@ -165,10 +166,11 @@ class Defender(Role):
         calls = self._send(player.at_hand(board, game.is_decided))
         calls += self._housekeeping.bring_up(board, claims, now)
         calls += self._housekeeping.settle(board, claims, now)
-        if game.is_decided and not calls:
+        if game.is_decided and not calls and game.last_look + LOOK_FOR_REFUNDS_AGAIN < time.monotonic():
+            game.last_look = time.monotonic()
             calls += self._housekeeping.refund(board, claims, right.id)
         if calls:
-            game.last_call = time.monotonic()
+            game.note_call()
         return calls
 
     def _work(self, games: Iterable[OpenGame]) -> int:
@@ -185,7 +187,7 @@ class Defender(Role):
             for leaf in player.disagreements.keys() - known:
                 self._log.error("ALARM", message=str(player.disagreements[leaf]))
             if made:
-                game.last_call = time.monotonic()
+                game.note_call()
             return made
         return 0
 

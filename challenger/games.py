@@ -31,6 +31,8 @@ class OpenGame:
     claim: OwnClaim
     last_call: float
     """When L1 took something for it, or it was opened; monotonic seconds."""
+    last_look: float = float("-inf")
+    """When L1 was asked last for what is to be paid in it, with nothing done since."""
     right: Assertion | None = None
     """None before L1 has it."""
 
@@ -38,6 +40,11 @@ class OpenGame:
     def is_decided(self) -> bool:
         """Whether L1 has confirmed it."""
         return self.right is not None and self.right.status == Status.CONFIRMED
+
+    def note_call(self) -> None:
+        """L1 took something for it."""
+        self.last_call = time.monotonic()
+        self.last_look = float("-inf")
 
 
 class Games:

@@ -12,6 +12,7 @@ import {Way, Ways} from "./Ways.sol";
 
 /// @title DisputeGame
 /// @notice See IDisputeGame, and the disputes reference.
+// slither-disable-next-line unimplemented-functions
 contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     /// @dev Words of calldata of a bisection, all of it.
     uint256 private constant BISECT_WORDS = 8;

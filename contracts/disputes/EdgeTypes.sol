@@ -7,18 +7,14 @@ type EdgeId is bytes32;
 type PlaceId is bytes32;
 
 using {sameEdge as ==, otherEdge as !=} for EdgeId global;
-using {samePlace as ==} for PlaceId global;
 
+// slither-disable-next-line dead-code
 function sameEdge(EdgeId a, EdgeId b) pure returns (bool) {
     return EdgeId.unwrap(a) == EdgeId.unwrap(b);
 }
 
 function otherEdge(EdgeId a, EdgeId b) pure returns (bool) {
     return EdgeId.unwrap(a) != EdgeId.unwrap(b);
-}
-
-function samePlace(PlaceId a, PlaceId b) pure returns (bool) {
-    return PlaceId.unwrap(a) == PlaceId.unwrap(b);
 }
 
 /// @notice A claim about a piece of a trace: the 2^height states from index * 2^height on.

@@ -157,7 +157,7 @@ def has_business(root: Record, ledger: Ledger) -> bool:
     moves = [root, *_right_children(root)]
     for step_root in _step_roots(root):
         moves += [step_root, *_right_children(step_root)]
-    return any(ledger.unpaid(record.id) for record in moves)
+    return ledger.unpaid_work(root.place.id) or any(ledger.unpaid(record.id) for record in moves)
 
 
 def _step_roots(root: Record) -> Iterator[Record]:

@@ -17,7 +17,7 @@ from tandem.chain.spec import Deployment
 
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
-START_TIMEOUT = 60.0
+START_TIMEOUT = 120.0
 DEPLOY_TIMEOUT = 300.0
 FREE_TIMEOUT = 5.0
 """Seconds that a port may take to become free: the children of a process that was killed die a moment later."""

@@ -28,24 +28,24 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     uint256 private constant OPEN_REST = 46_000;
     /// @dev The same of a proof: its slot and the event.
     uint256 private constant PROVE_REST = 26_000;
-    /// @dev The same of bringing a root up to the window: its slot and the event.
-    uint256 private constant DECIDE_REST = 26_000;
+    /// @dev The same of bringing a root up to the window, and of a confirmation: a slot and an event.
+    uint256 private constant DECIDE_REST = 28_000;
     /// @dev The same of refunding: pool, credit and its event.
     uint256 private constant REFUND_REST = 30_000;
     /// @dev The same of funding: pool, credit and its event.
     uint256 private constant FUND_REST = 30_000;
-    /// @dev Gas of the rollup's call that brings a bond, before it gets here.
-    uint256 private constant FUND_CALL = 12_000;
+    /// @dev Gas of the rollup's call that brings a bond or a confirmation, before it gets here.
+    uint256 private constant ROLLUP_CALL = 12_000;
     /// @dev Gas of settling with one loser, the transaction's own included.
     uint256 private constant SETTLE_GAS = 110_000;
     /// @dev Gas of each loser more.
     uint256 private constant LOSER_GAS = 30_000;
     /// @dev What who opens a root pays later, to have the bond back: a transaction to claim or settle it.
     uint256 private constant BOND_ALLOWANCE = 90_000;
-    /// @dev What who brings a level-0 root up to the window pays later: transactions to confirm, and to withdraw.
-    uint256 private constant CONFIRM_ALLOWANCE = 110_000;
+    /// @dev What who brings a level-0 root up to the window, or confirms it, pays later: a transaction to withdraw.
+    uint256 private constant WITHDRAW_ALLOWANCE = 45_000;
     /// @dev Words of calldata of a lift, but for siblings and level-1 roots.
-    uint256 private constant LIFT_WORDS = 12;
+    uint256 private constant LIFT_WORDS = 14;
     /// @dev The same of a refund, but for siblings.
     uint256 private constant REFUND_WORDS = 13;
     /// @dev The same of an edge.
@@ -65,8 +65,8 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     /// @inheritdoc IDisputeGame
     mapping(EdgeId stepRoot => bool) public isSettled;
 
-    /// @dev Of leaves and roots: no edge is both.
-    mapping(EdgeId id => Work) private _works;
+    /// @dev By the id of a leaf or a root (no edge is both), or of the place that a confirmed root is in.
+    mapping(bytes32 id => Work) private _works;
 
     constructor(
         IRollup rollup_,
@@ -150,26 +150,30 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         if (post != edge.root) revert WrongStep(post);
         _inherit(spot, INFINITE);
         uint256 words = PROVE_WORDS + stepHeight + witness.length / 32; // no witness has more than its step reads
-        _works[spot.id] = Work(msg.sender, _cost(gasBefore, words, PROVE_REST));
+        _works[EdgeId.unwrap(spot.id)] = Work(msg.sender, _cost(gasBefore, words, PROVE_REST));
         emit EdgeProven(spot.id, msg.sender);
     }
 
     /// @inheritdoc IDisputeGame
     function update(Lift[] calldata lifts) external {
         uint256 gasBefore = gasleft();
-        uint256 words = 2;
+        if (lifts.length == 0 || _isDecided(lifts[lifts.length - 1].top)) return; // someone was quicker
+        uint256 gas = gasBefore - gasleft() + TRANSACTION_GAS + 2 * WORD_GAS;
         for (uint256 i; i < lifts.length; ++i) {
+            gasBefore = gasleft();
             Lift calldata lift = lifts[i];
+            if (_isDecided(lift.top)) continue;
             Spot memory top = _spot(lift.top);
-            bool isRoot = _isRoot(lift.top);
-            if (isRoot && _timer(top) >= challengeWindow) continue;
+            uint256 inherited = _inherited(top);
             _lift(lift, top);
-            words += LIFT_WORDS + lift.path.siblings.length + EDGE_WORDS * lift.stepRoots.length;
-            if (!isRoot || _timer(top) < challengeWindow) continue;
-            uint256 gas = _spent(gasBefore, words) + DECIDE_REST + (lift.top.level == TRACE ? CONFIRM_ALLOWANCE : 0);
-            _works[top.id] = Work(msg.sender, _priced(gas < DISPUTE_GAS ? gas : DISPUTE_GAS));
+            if (_inherited(top) == inherited) continue; // what changes nothing is nobody's work
+            uint256 words = LIFT_WORDS + lift.path.siblings.length + EDGE_WORDS * lift.stepRoots.length;
+            gas += gasBefore - gasleft() + WORD_GAS * words;
+            if (!_isDecided(lift.top)) continue;
+            gas += DECIDE_REST + (lift.top.level == TRACE ? WITHDRAW_ALLOWANCE : 0);
+            _works[EdgeId.unwrap(top.id)] = Work(msg.sender, _priced(gas < DISPUTE_GAS ? gas : DISPUTE_GAS));
             emit RootDecided(top.id, msg.sender);
-            (gasBefore, words) = (gasleft(), 0);
+            gas = 0;
         }
     }
 
@@ -208,10 +212,11 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         EdgeId id = spot.id;
         if (!rollup.isConfirmed(assertion) || rollup.rootEdge(assertion) != id) revert NotConfirmed(id);
         bool isDisputed = _clocks[spot.place].rivalledAt != 0; // what nobody rivals was no move
-        uint256 paid = isDisputed ? _refundEdge(id) + _refundWork(id) : 0;
-        (EdgeId end, uint256 below) = _refundWay(root, spot, path);
-        if (path.siblings.length == root.height) _records[end].isTrue = true;
-        _payRefunder(gasBefore, path, paid + below);
+        uint256 paid = isDisputed ? _refundRoot(spot) + _refundWork(PlaceId.unwrap(spot.place)) : 0;
+        (Spot memory end, uint256 below) = _refundWay(root, spot, path);
+        bool isShown = path.siblings.length == root.height && !_records[end.id].isTrue;
+        if (isShown) _records[end.id].isTrue = true;
+        _payRefunder(gasBefore, path, paid + below, isShown && _exists(end) && _clocks[end.place].rivalledAt != 0);
     }
 
     /// @inheritdoc IDisputeGame
@@ -220,9 +225,9 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         Spot memory spot = _spot(root);
         EdgeId id = spot.id;
         if (winner[spot.place] != id || !_records[claimOf[id]].isTrue) revert NotConfirmed(id);
-        uint256 paid = _refundEdge(id) + _refundWork(id);
-        (EdgeId end, uint256 below) = _refundWay(root, spot, path);
-        _payRefunder(gasBefore, path, paid + below + _refundWork(end));
+        uint256 paid = _refundRoot(spot);
+        (Spot memory end, uint256 below) = _refundWay(root, spot, path);
+        _payRefunder(gasBefore, path, paid + below + _refundWork(EdgeId.unwrap(end.id)), false);
     }
 
     /// @inheritdoc IDisputeGame
@@ -230,11 +235,22 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         uint256 gasBefore = gasleft() + gasSpent;
         if (msg.sender != address(rollup)) revert OnlyRollup();
         _fundPool(msg.value);
-        _payCollector(rejecter, _cost(gasBefore, 1, FUND_REST + FUND_CALL));
+        _payCollector(rejecter, _cost(gasBefore, 1, FUND_REST + ROLLUP_CALL));
     }
 
     /// @inheritdoc IDisputeGame
-    function getWork(EdgeId id) external view returns (Work memory) {
+    function noteConfirmation(AssertionId parentId, bytes32 start, address confirmer, uint256 gasSpent) external {
+        uint256 gasBefore = gasleft() + gasSpent;
+        if (msg.sender != address(rollup)) revert OnlyRollup();
+        PlaceId place = EdgeHashing.place(AssertionId.unwrap(parentId), TRACE, traceHeight, 0, start);
+        if (_clocks[place].rivalledAt == 0) return;
+        uint40 cost = _cost(gasBefore, 1, ROLLUP_CALL + DECIDE_REST + WITHDRAW_ALLOWANCE);
+        _works[PlaceId.unwrap(place)] = Work(confirmer, cost);
+        emit PlaceConfirmed(place, confirmer);
+    }
+
+    /// @inheritdoc IDisputeGame
+    function getWork(bytes32 id) external view returns (Work memory) {
         return _works[id];
     }
 
@@ -267,8 +283,9 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     /// @dev Brings timers up one way.
     function _lift(Lift calldata lift, Spot memory top) private {
         Way memory way = Ways.walk(lift.top, top, lift.path);
-        for (uint256 i; i < lift.stepRoots.length; ++i) {
-            Spot memory stepRoot = _spot(lift.stepRoots[i]);
+        if (lift.stepRoots.length > 1) revert TooManyStepRoots();
+        if (lift.stepRoots.length == 1) {
+            Spot memory stepRoot = _spot(lift.stepRoots[0]);
             if (claimOf[stepRoot.id] != way.on[0].id) revert WrongClaim(claimOf[stepRoot.id]);
             _inherit(way.on[0], _timer(stepRoot));
         }
@@ -286,14 +303,14 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     /// @return paid Gwei.
     function _refundWay(Edge calldata top, Spot memory topSpot, Path calldata path)
         private
-        returns (EdgeId end, uint256 paid)
+        returns (Spot memory end, uint256 paid)
     {
         Way memory way = Ways.walk(top, topSpot, path);
         uint256 length = path.siblings.length;
         for (uint256 k; k < length; ++k) {
             paid += _refundEdge((path.index >> k) & 1 == 1 ? way.on[k].id : way.beside[k].id);
         }
-        end = way.on[0].id;
+        end = way.on[0];
     }
 
     /// @return cost What was kept with an edge and is paid now, gwei.
@@ -305,8 +322,13 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
         _payFromPool(record.mover, cost);
     }
 
-    /// @dev The same of a proof, or of a root's way to the window.
-    function _refundWork(EdgeId id) private returns (uint256 cost) {
+    /// @dev The same of a root's opening, and of bringing it up to the window.
+    function _refundRoot(Spot memory root) private returns (uint256) {
+        return _refundEdge(root.id) + _refundWork(EdgeId.unwrap(root.id));
+    }
+
+    /// @dev The same of work.
+    function _refundWork(bytes32 id) private returns (uint256 cost) {
         Work storage work = _works[id];
         cost = work.cost;
         if (cost == 0) return 0;
@@ -315,10 +337,16 @@ contract DisputeGame is IDisputeGame, EdgeClocks, RefundPool {
     }
 
     /// @dev Pays who calls for crediting others: never more than `paid`, gwei, or credits in small pieces would drain the pool.
-    function _payRefunder(uint256 gasBefore, Path calldata path, uint256 paid) private {
-        if (paid == 0) return;
+    /// @param isShown Whether a leaf in dispute was shown to be true: that happens once, and is paid in full.
+    function _payRefunder(uint256 gasBefore, Path calldata path, uint256 paid, bool isShown) private {
+        if (paid == 0 && !isShown) return;
         uint256 cost = _cost(gasBefore, REFUND_WORDS + path.siblings.length, REFUND_REST);
-        _payCollector(msg.sender, cost < paid ? cost : paid);
+        _payCollector(msg.sender, isShown || cost < paid ? cost : paid);
+    }
+
+    /// @dev Whether this is a root whose timer, as brought up so far, has the window.
+    function _isDecided(Edge calldata edge) private view returns (bool) {
+        return _isRoot(edge) && _timer(_spot(edge)) >= challengeWindow;
     }
 
     /// @dev The state before a leaf: with index 0 the prefix itself, else the last one under the last left sibling, whose height is

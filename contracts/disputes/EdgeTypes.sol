@@ -58,7 +58,7 @@ struct Path {
 /// @notice Timers to be brought up a way.
 /// @param top Where the way begins. It gets the news.
 /// @param path The way down.
-/// @param stepRoots Level-1 roots whose timers the end of the way, a level-0 leaf, inherits first: the best of those that claim it.
+/// @param stepRoots None, or a level-1 root whose timer the end of the way, a level-0 leaf that it claims, inherits first.
 struct Lift {
     Edge top;
     Path path;

@@ -28,7 +28,7 @@ interface IDisputeGame {
         bool isTrue;
     }
 
-    /// @notice What was done for an edge that is there: a leaf of level 1 was proven, or a root was brought up to the window.
+    /// @notice What was done: a leaf of level 1 was proven, a root was brought up to the window, or a level-0 root was confirmed.
     /// @param mover Who did it.
     /// @param cost Of doing it, gwei, until that is paid.
     struct Work {
@@ -47,6 +47,8 @@ interface IDisputeGame {
     event TimerInherited(EdgeId indexed id, uint40 inherited);
     /// @notice A root's timer was brought up to the window.
     event RootDecided(EdgeId indexed id, address indexed mover);
+    /// @notice A level-0 root in this place, which has rivals, belongs to a confirmed assertion.
+    event PlaceConfirmed(PlaceId indexed place, address indexed mover);
     /// @notice A level-1 root has won: its bond is credited to its mover.
     event StepRootWon(PlaceId indexed place, EdgeId indexed id);
     /// @notice A level-1 root has lost to another: its bond is in the pool.
@@ -86,6 +88,10 @@ interface IDisputeGame {
     error WrongStepBond(uint256 bond);
     /// @notice Thrown when the level-1 root does not claim to end in this leaf.
     error WrongClaim(EdgeId claim);
+    /// @notice Thrown when a lift has more than one level-1 root.
+    error TooManyStepRoots();
+    /// @notice Thrown when costs up to the bond, wei, cannot be kept in gwei.
+    error StepBondTooHigh(uint256 bond);
     /// @notice Thrown when the edge's timer has not reached the window, or another has won in its place.
     error NotWon(EdgeId id, uint256 timer);
     /// @notice Thrown when moves are to be paid that are not shown to have served a confirmed assertion.
@@ -132,9 +138,9 @@ interface IDisputeGame {
     function prove(Edge calldata edge, Opening calldata opening, bytes calldata witness) external;
 
     /// @notice Brings timers up some ways, one after the other: each edge on a way inherits the least of its children's timers.
-    /// Timers never fall. A way from a root that has the window already is passed over.
-    /// @dev Who brings a root up to the window is paid, once it is confirmed or has won, for all ways of the call up to there,
-    /// but for those from another such root.
+    /// Timers never fall. A way from a root that has the window already is passed over; if the last one is, all are.
+    /// @dev Who brings a root up to the window is paid, once it is confirmed or has won, for all ways of the call up to there that
+    /// changed anything, but for those to another such root before.
     function update(Lift[] calldata lifts) external;
 
     /// @notice Settles the bonds of level-1 roots in one place: the first whose timer reaches the window has won, all others lost.
@@ -152,6 +158,12 @@ interface IDisputeGame {
 
     /// @notice Sends someone what was credited to him. Anyone may call.
     function withdraw(address to) external;
+
+    /// @notice Keeps what it cost to confirm an assertion, if that was disputed. Only the rollup.
+    /// @param parentId The assertion that it goes on from.
+    /// @param start The level-0 state that its trace begins with.
+    /// @param gasSpent By the confirmer's call before this one.
+    function noteConfirmation(AssertionId parentId, bytes32 start, address confirmer, uint256 gasSpent) external;
 
     /// @notice Brings a lost bond. Only the rollup.
     /// @param rejecter Who is paid for the work of it.
@@ -173,8 +185,9 @@ interface IDisputeGame {
     /// they have no mover: whoever bisected made the right one.
     function getRecord(EdgeId id) external view returns (Record memory);
 
-    /// @notice Who proved a leaf of level 1, or brought a root up to the window; zeros if nobody did.
-    function getWork(EdgeId id) external view returns (Work memory);
+    /// @notice Who proved a leaf of level 1 or brought a root up to the window, by its id, or confirmed a level-0 root that has
+    /// rivals, by the id of its place; zeros if nobody did.
+    function getWork(bytes32 id) external view returns (Work memory);
 
     /// @notice The leaf that a level-1 root claims to end in.
     function claimOf(EdgeId stepRoot) external view returns (EdgeId leaf);

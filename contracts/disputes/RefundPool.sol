@@ -7,9 +7,9 @@ import {IDisputeGame} from "./IDisputeGame.sol";
 /// @notice Lost bonds, and who is paid from them for moves that served the truth. Costs are kept in gwei, rounded up.
 abstract contract RefundPool is IDisputeGame {
     /// @dev A transaction's own gas, and that of its selector.
-    uint256 private constant TRANSACTION_GAS = 21_064;
+    uint256 internal constant TRANSACTION_GAS = 21_064;
     /// @dev Gas of a word of calldata without zeros.
-    uint256 private constant WORD_GAS = 512;
+    uint256 internal constant WORD_GAS = 512;
     /// @dev A tip that is always paid back, wei.
     uint256 private constant TIP = 1 gwei;
     /// @dev More than all the gas that one false level-1 root can have paid: 26 bisections, as much again for crediting them, the
@@ -26,6 +26,7 @@ abstract contract RefundPool is IDisputeGame {
     mapping(address who => uint256) public credit;
 
     constructor(uint256 stepBond_) {
+        if (stepBond_ / 1 gwei > type(uint40).max) revert StepBondTooHigh(stepBond_);
         stepBond = stepBond_;
         priceCap = stepBond_ / DISPUTE_GAS;
     }
@@ -70,13 +71,8 @@ abstract contract RefundPool is IDisputeGame {
     /// `words` of calldata that the move needs (not of all that are there: more cost nothing where a contract calls), and `more`
     /// gas for what still comes.
     function _cost(uint256 gasBefore, uint256 words, uint256 more) internal view returns (uint40) {
-        return _priced(_spent(gasBefore, words) + more);
-    }
-
-    /// @dev The gas in it.
-    function _spent(uint256 gasBefore, uint256 words) internal view returns (uint256) {
         unchecked {
-            return gasBefore - gasleft() + TRANSACTION_GAS + WORD_GAS * words;
+            return _priced(gasBefore - gasleft() + TRANSACTION_GAS + WORD_GAS * words + more);
         }
     }
 

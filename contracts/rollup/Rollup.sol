@@ -82,6 +82,7 @@ contract Rollup is IRollup {
 
     /// @inheritdoc IRollup
     function confirmAssertion(AssertionId id) external {
+        uint256 gasBefore = gasleft();
         Assertion storage assertion = _assertions[id];
         if (assertion.status != Status.Pending) revert NotPending(id);
         if (assertion.parent != latestConfirmed) revert ParentNotLatest(assertion.parent);
@@ -89,6 +90,8 @@ contract Rollup is IRollup {
         assertion.status = Status.Confirmed;
         latestConfirmed = id;
         emit AssertionConfirmed(id);
+        AssertionId parentId = assertion.parent;
+        disputeGame.noteConfirmation(parentId, _assertions[parentId].childStart, msg.sender, gasBefore - gasleft());
     }
 
     /// @inheritdoc IRollup

@@ -67,11 +67,13 @@ contract ToyRollup {
 
     /// @notice Makes an assertion final whose root edge has won.
     function confirmAssertion(AssertionId id) external {
+        uint256 gasBefore = gasleft();
         if (_assertions[id].status != Status.Pending) revert NotPending();
         if (AssertionId.unwrap(confirmed) != 0) revert AlreadyDecided();
         if (!game.hasWon(GENESIS, start, _assertions[id].rootEdge)) revert NotWon();
         _assertions[id].status = Status.Confirmed;
         confirmed = id;
+        game.noteConfirmation(GENESIS, start, msg.sender, gasBefore - gasleft());
     }
 
     /// @notice Moves the bond of an assertion with a confirmed sibling to the pool.

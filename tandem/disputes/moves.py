@@ -78,7 +78,7 @@ class Lift:
     top: Edge
     path: Path
     step_roots: tuple[Edge, ...] = ()
-    """Level-1 roots whose timers its end inherits first."""
+    """At most one: the level-1 root whose timer its end inherits first."""
 
     def describe(self) -> str:
         """One line."""

@@ -18,7 +18,11 @@ class Ledger(Protocol):
     """What the contract keeps that no event tells."""
 
     def unpaid(self, edge_id: Hash) -> bool:
-        """Whether a cost is still kept with this edge, of its making (getRecord) or of its proof (getProof)."""
+        """Whether a cost is still kept with this edge, of its making (getRecord) or of work on it (getWork)."""
+        ...
+
+    def unpaid_work(self, key: Hash) -> bool:
+        """Whether one is kept with this edge, or with the place of a confirmed root (getWork)."""
         ...
 
     def is_true(self, leaf_id: Hash) -> bool:
@@ -69,7 +73,7 @@ def _ways(root: Record, ledger: Ledger, wanted: Set[Hash]) -> list[list[Record]]
     """The fewest ways, each from its end up, that cover all unpaid moves below a root and end in the leaves wanted."""
     ways = _below(root, ledger, wanted)
     is_paid_back = root.is_rivalled or root.edge.level == Level.STEPS  # an assertion that nobody rivals is not
-    if not ways and is_paid_back and ledger.unpaid(root.id):
+    if not ways and is_paid_back and (ledger.unpaid(root.id) or ledger.unpaid_work(root.place.id)):
         return [[root]]
     return ways
 

@@ -13,7 +13,8 @@ def next_moves(board: Board, claims: Claims, decided: bool = False) -> list[Due]
 
     A leaf of level 0 is due until its steps are made (Claims.steps) and their root is on the board, which it can be
     already. `decided`: L1 has confirmed the own assertion. Then only own level-1 roots are still played for, for their
-    bonds. A timer that has reached the window decides nothing before L1 says so: what is above may stop it.
+    bonds and what moves below them have cost, and steps are made only to know such a root, not to open one. A timer
+    that has reached the window decides nothing before L1 says so: what is above may stop it.
     """
     root = board.get(claims.root.id)
     return [] if root is None else list(_due(board, claims, decided, root))
@@ -27,8 +28,13 @@ def _due(board: Board, claims: Claims, decided: bool, root: Record) -> Iterator[
         if steps is not None:
             if not _is_over(steps, decided):
                 yield from (Due(below.edge, leaf) for below in unanswered(steps))
-        elif not decided:
+        elif not decided or (own is None and _has_bonds(record)):
             yield Due(record.edge, None if record.edge.height else leaf)
+
+
+def _has_bonds(leaf: Record) -> bool:
+    """Whether level-1 roots that claim a leaf are not settled: one may be the own, which somebody else has opened."""
+    return any(not root.is_settled for root in leaf.step_roots)
 
 
 def _is_over(root: Record, decided: bool) -> bool:

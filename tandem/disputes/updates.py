@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from tandem.disputes.board import Board, Record, Timers
-from tandem.disputes.edges import INFINITE
+from tandem.disputes.edges import INFINITE, Level
 from tandem.disputes.moves import Lift, Update
 from tandem.disputes.traces import Claims
 from tandem.disputes.ways import path_up
@@ -15,16 +15,30 @@ EDGES_AT_ONCE = 500
 
 def updates(board: Board, claims: Claims, now: int, window: int) -> list[Update]:
     """The fewest updates, in order, after which the contract gives the window to each own root that truly has it."""
+    moves = []
+    ways = lifts(board, claims, now, window)
+    for level in (Level.STEPS, Level.TRACE):
+        moves += _packed([way for way in ways if way.top.level == level])
+    if len(moves) == 2 and sum(map(_edges, ways)) <= EDGES_AT_ONCE:
+        return [Update(tuple(ways))]
+    return moves
+
+
+def _packed(ways: list[Lift]) -> list[Update]:
+    """Into as few calls as have room for them: a call is paid for that ends in a root."""
     moves: list[Update] = []
     room = 0
-    for lift in lifts(board, claims, now, window):
-        edges = len(lift.path.siblings) + 1
-        if edges > room:
+    for way in ways:
+        if _edges(way) > room:
             moves.append(Update(()))
             room = EDGES_AT_ONCE
-        moves[-1] = Update((*moves[-1].lifts, lift))
-        room -= edges
+        moves[-1] = Update((*moves[-1].lifts, way))
+        room -= _edges(way)
     return moves
+
+
+def _edges(way: Lift) -> int:
+    return len(way.path.siblings) + 1
 
 
 def lifts(board: Board, claims: Claims, now: int, window: int) -> list[Lift]:
@@ -48,6 +62,7 @@ class _Way:
     records: list[Record]
     """From its end up."""
     step_roots: tuple[Record, ...] = ()
+    """The one whose timer its end inherits."""
 
 
 @dataclass(slots=True)

@@ -19,7 +19,11 @@ class L1Ledger:
     def unpaid(self, edge_id: Hash) -> bool:
         """Whether the cost of a move of the account is still kept with this edge."""
         cost, _ = self._record(edge_id)
-        return cost != 0 or self._own(*self._functions.getWork(edge_id).call()) != 0
+        return cost != 0 or self.unpaid_work(edge_id)
+
+    def unpaid_work(self, key: Hash) -> bool:
+        """Whether the cost of work of the account is still kept with this edge or place."""
+        return self._own(*self._functions.getWork(key).call()) != 0
 
     def is_true(self, leaf_id: Hash) -> bool:
         """Whether a confirmed assertion was shown to hold this leaf."""

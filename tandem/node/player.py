@@ -58,13 +58,13 @@ class Player:
 
     def at_hand(self, board: Board, decided: bool = False) -> list[Answer]:
         """The answers due that take no time."""
-        return self._make(board, [due for due in self.dues(board, decided) if self.claims.is_at_hand(due)])
+        return self._make(board, [due for due in self.dues(board, decided) if self.claims.is_at_hand(due)], decided)
 
     def work(self, board: Board, decided: bool = False) -> list[Answer]:
         """The first of the others, as many as a spell allows: for them level-1 traces are made, or steps taken again.
         A single one can take minutes, and is at hand from then on."""
         until = time.monotonic() + self._spell
-        return self._make(board, _for_a_spell(self.far(board, decided), until))
+        return self._make(board, _for_a_spell(self.far(board, decided), until), decided)
 
     def far(self, board: Board, decided: bool = False) -> list[Due]:
         """What is due and takes work."""
@@ -80,7 +80,7 @@ class Player:
                     if opened.mover == self._address:
                         self.claims.recall(index, opened.edge.root)
 
-    def _make(self, board: Board, dues: Iterable[Due]) -> list[Answer]:
+    def _make(self, board: Board, dues: Iterable[Due], decided: bool) -> list[Answer]:
         answers = []
         for due in dues:
             if due.leaf in self.disagreements:
@@ -90,7 +90,7 @@ class Player:
             except Disagreement as disagreement:
                 self.disagreements[disagreement.leaf] = disagreement
                 continue
-            if not isinstance(answer, OpenSteps) or not self._is_open(board, answer):
+            if not isinstance(answer, OpenSteps) or not (decided or self._is_open(board, answer)):
                 answers.append(answer)
         return answers
 

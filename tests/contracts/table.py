@@ -150,8 +150,11 @@ class Table:
 
     def unpaid(self, edge_id: bytes) -> bool:
         """Of the contract's ledger."""
-        game = self.world.game
-        return bool(game.getRecord(edge_id).cost or game.getWork(edge_id).cost)
+        return bool(self.world.game.getRecord(edge_id).cost) or self.unpaid_work(edge_id)
+
+    def unpaid_work(self, key: bytes) -> bool:
+        """The same."""
+        return bool(self.world.game.getWork(key).cost)
 
     def is_true(self, leaf_id: bytes) -> bool:
         """The same."""

@@ -10,6 +10,7 @@ import pytest
 from eth_utils import keccak
 
 from tandem.disputes.edges import Path
+from tandem.disputes.moves import Lift, Update
 from tandem.disputes.settlement import refunds
 from tandem.disputes.strategy import next_moves
 from tandem.disputes.updates import updates
@@ -197,6 +198,33 @@ class TestRefund:
         assert game.credit(accounts[8]) == 0
         assert holds(played, alice, decider, refunder)
 
+    def test_does_not_pay_for_ways_that_change_nothing(self, played, game, accounts):
+        """Before the ones that decide."""
+        decider, padder = accounts[5], accounts[7]
+        (update,) = updates(played.board, played.honest.claims, now(), WINDOW)
+        root, leaf = played.honest.assertion.claim.root, played.honest.claims.leaf(0)
+        padding = Update((Lift(leaf, Path(0, leaf.root, ())),) * 50 + update.lifts)
+        costs = []
+        for account, call in ((decider, update), (padder, padding)):
+            with taken_back():
+                receipt = played.move(account, call)
+                work = game.getWork(root.id)
+                assert work.mover == account.address
+                costs.append((receipt.gas_used, work.cost))
+        assert costs[1][0] > costs[0][0] + 50 * 1_000
+        assert costs[1][1] < costs[0][1] + 10_000
+
+    def test_pays_who_shows_a_leaf_to_be_true_though_all_on_its_way_is_paid(self, settled, game, accounts):
+        """Someone has had the moves paid by a way to the leaf beside it."""
+        claim, refunder = settled.honest.assertion.claim, accounts[7]
+        call = settled.honest.assertion.id, astuple(claim.root)
+        game.refundTrace(*call, astuple(claim.path(0, settled.leaf ^ 1)), sender=accounts[8])
+        receipts = [
+            game.refundTrace(*call, astuple(claim.path(0, settled.leaf)), sender=refunder, **FEES) for _ in range(2)
+        ]
+        assert [len(receipt.decode_logs()) for receipt in receipts] == [1, 0]
+        assert paid_for(receipts[0]) <= game.credit(refunder) <= 1.5 * paid_for(receipts[0])
+
     def test_pays_who_has_moves_paid_no_more_than_them(self, duel, game, accounts):
         """Or moves would be credited one by one, until the pool is empty."""
         duel.play(duel.liar, duel.honest)  # the second bisection of a place is the cheaper one
@@ -364,6 +392,17 @@ class TestPool:
     def test_is_fed_by_the_rollup_alone(self, game, alice):
         with ape.reverts(game.OnlyRollup):
             game.fund(alice, 0, sender=alice, value=1)
+
+    def test_hears_of_confirmations_from_the_rollup_alone(self, duel, game, alice):
+        start = duel.honest.assertion.claim.start
+        with ape.reverts(game.OnlyRollup):
+            game.noteConfirmation(duel.world.genesis_id, start, alice, 0, sender=alice)
+
+    def test_keeps_step_bonds_that_gwei_can_be_kept_of(self, project, deployer, small_world):
+        arguments = small_world.rollup, small_world.toy, 3, 3, WINDOW
+        deployer.deploy(project.DisputeGame, *arguments, 2**40 * 10**9 - 1)
+        with ape.reverts(project.DisputeGame.StepBondTooHigh):
+            deployer.deploy(project.DisputeGame, *arguments, 2**40 * 10**9)
 
     def test_pays_for_bringing_a_lost_bond(self, won, game, small_world, deployer):
         receipt = small_world.rollup.rejectAssertion(won.liar.assertion.id, sender=deployer, **FEES)

@@ -199,9 +199,11 @@ class TestLevelOne:
         path = duel.honest.assertion.claim.path(0, duel.leaf, top=0)
         assert timer(replace(best, root=patched)) == 0 < timer(best)
         assert bytes(game.claimOf(replace(best, root=patched).id)) == opened[0].id
-        told = update(opened[0], path, replace(best, root=patched), best)
-        assert told == [(opened[0].id, timer(best))]
+        assert update(opened[0], path, replace(best, root=patched)) == []
+        assert update(opened[0], path, best) == [(opened[0].id, timer(best))]
         assert update(opened[0], path, replace(best, root=patched)) == [], "what it has stays"
+        with ape.reverts(game.TooManyStepRoots):
+            update(opened[0], path, replace(best, root=patched), best)
 
     def test_what_is_proven_never_runs_out(self, duel, timer, update):
         duel.to_the_proof()

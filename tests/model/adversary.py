@@ -153,7 +153,7 @@ class Adversary(Collectors):
                 lifts.append(Lift(edge, self._play.knowledge.path(edge, [left.index & 1])))
             elif self._model.claimants.get(edge):
                 path = self._play.knowledge.path(edge, [])
-                lifts.append(Lift(edge, path, tuple(self._model.claimants[edge])))
+                lifts += [Lift(edge, path, (root,)) for root in self._model.claimants[edge]]
         size = self._chooser.choice([1, 5, len(lifts) + 1])
         for at in range(0, len(lifts), size):
             self._send(Update(tuple(lifts[at : at + size])))

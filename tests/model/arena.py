@@ -148,12 +148,12 @@ class Arena:
         self._check_cost(cost, receipt.gas_used, ROOT_BESIDES if is_root else WORK_BESIDES)
         self.model.debts[edge].cost = cost
 
-    def _take_work(self, edges: list[Edge], receipt: Receipt, *, is_all: bool) -> None:
-        """The same of work on edges, by one transaction."""
-        costs = [self.work(edge.id)[1] for edge in edges]
-        self._check_cost(sum(costs), receipt.gas_used if is_all else 0, ROOT_BESIDES * len(edges))
-        for edge, cost in zip(edges, costs, strict=True):
-            self.model.work_debts[edge].cost = cost
+    def _take_work(self, keys: list[Hash], receipt: Receipt, *, is_all: bool) -> None:
+        """The same of work, by one transaction."""
+        costs = [self.work(key)[1] for key in keys]
+        self._check_cost(sum(costs), receipt.gas_used if is_all else 0, ROOT_BESIDES * len(keys))
+        for key, cost in zip(keys, costs, strict=True):
+            self.model.work_debts[key].cost = cost
 
     def _check_cost(self, cost: int, gas: int, besides: int) -> None:
         least = gas * PRICE // 10**9
@@ -232,9 +232,9 @@ class Arena:
         data = self._look("getRecord(bytes32)", edge_id)
         return decode_result("address,uint40,uint40,bool,bool", data)  # type: ignore[no-any-return]
 
-    def work(self, edge_id: Hash) -> tuple[str, int]:
-        """Mover and cost of work on an edge."""
-        return decode_result("address,uint40", self._look("getWork(bytes32)", edge_id))  # type: ignore[no-any-return]
+    def work(self, key: Hash) -> tuple[str, int]:
+        """Mover and cost of work on an edge or in a place."""
+        return decode_result("address,uint40", self._look("getWork(bytes32)", key))  # type: ignore[no-any-return]
 
     def _look(self, signature: str, *values: object) -> bytes:
         return self._revm.call(self.game, call_data(signature, *values))

@@ -115,13 +115,13 @@ MORE_FLAWS = (
     Flaw("rivals are paid", GAME, "_fundPool(settled * stepBond);", "_credit(_records[id].mover, settled * stepBond);"),
     Flaw("two winners", GAME, "revert NotWon(id, 0);", "_credit(_records[id].mover, stepBond);"),
     Flaw("work is paid twice", GAME, "        work.cost = 0;\n"),
-    Flaw("roots are brought up again for money", GAME, "if (isRoot && _timer(top) >= challengeWindow) continue;"),
-    Flaw("any way brings money", GAME, "if (!isRoot || _timer(top) < challengeWindow) continue;"),
+    Flaw("roots are brought up again for money", GAME, "            if (_isDecided(lift.top)) continue;\n"),
+    Flaw("any way brings money", GAME, "if (!_isDecided(lift.top)) continue;"),
     Flaw(
         "credits in small pieces",
         GAME,
-        "_payCollector(msg.sender, cost < paid ? cost : paid);",
-        "_payCollector(msg.sender, cost);",
+        "isShown || cost < paid ? cost : paid",
+        "cost",
     ),
     Flaw(
         "moves of any assertion are paid",

@@ -58,10 +58,10 @@ class Outcome:
     """Edges whose timers or records it may have changed."""
     costly: Edge | None = None
     """The edge that the move's cost is kept with, as one that it made."""
-    works: list[Edge] = field(default_factory=list)
-    """The edges that it is kept with as work: a proof, or roots brought up to the window."""
+    works: list[Hash] = field(default_factory=list)
+    """What it is kept with as work: ids of a proven edge or of roots brought up to the window; a confirmed place."""
     is_all_work: bool = True
-    """Whether nothing was done behind the last of these."""
+    """Whether nothing else was done."""
     collector: str | None = None
     """Who is paid for settling, or for having others paid."""
     most: int | None = None
@@ -91,7 +91,7 @@ class GameModel:
         self.shown: set[Edge] = set()
         """Leaves that are known to be of the confirmed assertion."""
         self.debts: dict[Edge, Debt] = {}
-        self.work_debts: dict[Edge, Debt] = {}
+        self.work_debts: dict[Hash, Debt] = {}
         self.openers: dict[Edge, str] = {}
         self.pool = 0
         self.credits: Counter[str] = Counter()
@@ -162,7 +162,7 @@ class GameModel:
             case RefundSteps():
                 return self._refund_steps(call, sender)
             case Confirm():
-                return self._confirm(call)
+                return self._confirm(call, sender)
             case Reject():
                 return self._reject(call, sender)
             case ClaimBond():
@@ -227,31 +227,41 @@ class GameModel:
         need(behind == edge.root, "wrong step")
         self.proven.add(edge)
         self.kept[edge] = INFINITE
-        self.work_debts[edge] = Debt(sender, 0)
-        return Outcome([edge], works=[edge])
+        self.work_debts[edge.id] = Debt(sender, 0)
+        return Outcome([edge], works=[edge.id])
 
     def _update(self, call: Update, sender: str) -> Outcome:
-        before = self.kept.copy()
         outcome = Outcome()
+        if not call.lifts or self._is_decided(call.lifts[-1].top):
+            return outcome
+        before = self.kept.copy()
         try:
             for lift in call.lifts:
-                is_root = lift.top.height == (self.terms.step_height if lift.top.level else self.terms.trace_height)
-                if is_root and self.has_window(lift.top):
+                if self._is_decided(lift.top):
+                    outcome.is_all_work = False
                     continue
+                had = self.kept[lift.top]
                 outcome.touched += self._lift(lift)
-                outcome.is_all_work = is_root and self.has_window(lift.top)
-                if outcome.is_all_work:
-                    outcome.works.append(lift.top)
+                is_useful = self.kept[lift.top] > had
+                outcome.is_all_work &= is_useful
+                if is_useful and self._is_decided(lift.top):
+                    outcome.works.append(lift.top.id)
         except Refused:
             self.kept = before
             raise
+        outcome.is_all_work &= outcome.works[-1:] == [call.lifts[-1].top.id]
         for root in outcome.works:
             self.work_debts[root] = Debt(sender, 0)
         return outcome
 
+    def _is_decided(self, edge: Edge) -> bool:
+        height = self.terms.step_height if edge.level else self.terms.trace_height
+        return edge.height == height and self.has_window(edge)
+
     def _lift(self, lift: Lift) -> list[Edge]:
         way = way_down(lift.top, lift.path)
         end = way[-1][0]
+        need(len(lift.step_roots) <= 1, "too many roots")
         for root in lift.step_roots:
             need(self.claim.get(root) == end, "wrong claim")
             self._inherit(end, self.timer_kept(root))
@@ -293,22 +303,26 @@ class GameModel:
         need(call.assertion == self.name(confirmed) and call.root == confirmed.root, "not confirmed")
         way = way_down(call.root, call.path)
         roots = [call.root] if self.is_rivalled(call.root) else []
-        due = self._pay(roots + right_halves(way), roots)
-        if way[-1][0].height == 0:
-            self.shown.add(way[-1][0])
-        return Outcome([edge for edge, _ in way], collector=sender if due else None, most=due)
+        due = self._pay(roots + right_halves(way), [key for root in roots for key in (root.id, root.place)])
+        end = way[-1][0]
+        is_shown = end.height == 0 and end not in self.shown
+        if is_shown:
+            self.shown.add(end)
+        is_of_use = is_shown and end in self.made and self.is_rivalled(end)
+        collector = sender if due or is_of_use else None
+        return Outcome([edge for edge, _ in way], collector=collector, most=None if is_of_use else due)
 
     def _refund_steps(self, call: RefundSteps, sender: str) -> Outcome:
         root = call.root
         need(self.winners.get(spot(root)) == root and self.claim[root] in self.shown, "not confirmed")
         way = way_down(root, call.path)
-        due = self._pay([root, *right_halves(way)], {root, way[-1][0]})
+        due = self._pay([root, *right_halves(way)], {root.id, way[-1][0].id})
         return Outcome([edge for edge, _ in way], collector=sender if due else None, most=due)
 
-    def _pay(self, edges: Iterable[Edge], worked: Iterable[Edge]) -> int:
-        """Pays for making edges and for work on others. Gives how much, wei."""
+    def _pay(self, edges: Iterable[Edge], works: Iterable[Hash]) -> int:
+        """Pays for making edges and for work. Gives how much, wei."""
         debts = [self.debts[edge] for edge in edges if edge in self.debts]
-        debts += [self.work_debts[edge] for edge in worked if edge in self.work_debts]
+        debts += [self.work_debts[key] for key in works if key in self.work_debts]
         due = sum(debt.cost for debt in debts) * 10**9
         need(due <= self.pool, "pool exhausted")
         self.pool -= due
@@ -317,13 +331,16 @@ class GameModel:
             debt.cost = 0
         return due
 
-    def _confirm(self, call: Confirm) -> Outcome:
+    def _confirm(self, call: Confirm, sender: str) -> Outcome:
         assertion = self.assertions.get((call.end, call.root))
         need(assertion is not None and assertion.status == "pending" and self.confirmed is None, "not pending")
         assert assertion is not None
         need(self.has_window(assertion.root), "not won")
         assertion.status = "confirmed"
-        return Outcome()
+        if not self.is_rivalled(assertion.root):
+            return Outcome()
+        self.work_debts[assertion.root.place] = Debt(sender, 0)
+        return Outcome(works=[assertion.root.place])
 
     def _reject(self, call: Reject, sender: str) -> Outcome:
         assertion = self.assertions.get((call.end, call.root))

@@ -29,8 +29,12 @@ class Ledger:
     def unpaid(self, edge_id: Hash) -> bool:
         """Whether it is owed the cost of an edge or of work on it."""
         mover, _, cost, _, _ = self._arena.record(edge_id)
-        worker, work_cost = self._arena.work(edge_id)
-        return (mover == HONEST and cost != 0) or (worker == HONEST and work_cost != 0)
+        return (mover == HONEST and cost != 0) or self.unpaid_work(edge_id)
+
+    def unpaid_work(self, key: Hash) -> bool:
+        """Whether it is owed the cost of work on an edge or in a place."""
+        worker, cost = self._arena.work(key)
+        return worker == HONEST and cost != 0
 
     def is_true(self, leaf_id: Hash) -> bool:
         """Whether a leaf was shown to be of the confirmed assertion."""

@@ -54,6 +54,8 @@ class Referee:
     settled: set[Hash] = field(default_factory=set)
     confirmed: dict[Hash, Hash] = field(default_factory=dict)
     """Root edges of confirmed assertions."""
+    unpaid_places: set[Hash] = field(default_factory=set)
+    """Those of confirmed roots with rivals, until that is paid."""
 
     # -- what it says
 
@@ -64,6 +66,10 @@ class Referee:
     def unpaid(self, edge_id: Hash) -> bool:
         """Whether its making, or work on it, is still to be paid."""
         return self.kept[edge_id].unpaid or self.kept[edge_id].work_unpaid
+
+    def unpaid_work(self, key: Hash) -> bool:
+        """Whether the work on an edge, or confirming the root in a place, is still to be paid."""
+        return key in self.unpaid_places or (key in self.kept and self.kept[key].work_unpaid)
 
     def is_true(self, leaf_id: Hash) -> bool:
         """Whether a refund has shown this leaf to be in a confirmed assertion."""
@@ -80,6 +86,8 @@ class Referee:
         """Makes an assertion final."""
         require(self.timer(root) >= self.window, "NotWon")
         self.confirmed[assertion] = root.id
+        if len(self.clocks[root.place]) > 1:
+            self.unpaid_places.add(root.place)
 
     def move(self, move: Move, mover: Address) -> None:
         """Any move."""
@@ -98,6 +106,7 @@ class Referee:
                 require(self.confirmed.get(move.assertion) == move.root.id, "NotConfirmed")
                 if len(self.clocks[move.root.place]) > 1:
                     self._paid(move.root.id)
+                    self.unpaid_places.discard(move.root.place)
                 end = self._refund(move.root, move.path)
                 if len(move.path.siblings) == move.root.height:
                     self.kept[end].is_true = True
@@ -148,16 +157,20 @@ class Referee:
         return self.exits.get(before) or toy_step(ToyState(witness), self.longest).hash
 
     def _update(self, move: Update) -> None:
+        if not move.lifts or self._is_decided(move.lifts[-1].top):
+            return
         for lift in move.lifts:
-            is_root = lift.top.height == (self.step_height if lift.top.level else self.trace_height)
-            if is_root and self.timer(lift.top) >= self.window:
-                continue
-            self._lift(lift)
-            if is_root and self.timer(lift.top) >= self.window:
-                self.kept[lift.top.id].work_unpaid = True
+            if not self._is_decided(lift.top):
+                self._lift(lift)
+                self.kept[lift.top.id].work_unpaid |= self._is_decided(lift.top)
+
+    def _is_decided(self, edge: Edge) -> bool:
+        height = self.step_height if edge.level == Level.STEPS else self.trace_height
+        return edge.height == height and self.timer(edge) >= self.window
 
     def _lift(self, lift: Lift) -> None:
         edges, beside = walk(lift.top, lift.path)
+        require(len(lift.step_roots) <= 1, "TooManyStepRoots")
         for root in lift.step_roots:
             require(self.claims.get(root.id) == edges[0].id, "WrongClaim")
             self._inherit(edges[0].id, self.timer(root))

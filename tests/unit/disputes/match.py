@@ -197,8 +197,8 @@ class Match:
                 left, right = (child.edge for child in record.children)
                 referee.move(Update((Lift(edge, Path(left.index, left.root, (right.root,))),)), LIAR)
             elif edge.level == Level.TRACE and edge.height == 0:
-                roots = tuple(root.edge for root in record.step_roots)
-                referee.move(Update((Lift(edge, Path(edge.index, edge.root, ()), roots),)), LIAR)
+                for root in record.step_roots:
+                    referee.move(Update((Lift(edge, Path(edge.index, edge.root, ()), (root.edge,)),)), LIAR)
         return referee
 
     def goals(self) -> list[Hash]:

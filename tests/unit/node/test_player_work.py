@@ -119,6 +119,29 @@ def test_no_gas_is_kept_back_for_a_place_that_is_settled() -> None:
     assert gas_ahead(settled, player.claims) == TRACE_GAS + (len(LEAVES) - 1) * STEPS_GAS
 
 
+def test_a_root_that_someone_else_opened_is_played_for_when_all_is_decided_and_the_player_new() -> None:
+    match = begin()
+    match.honest = claims_on(toy_trace())
+    player = Player(match.honest, ADDRESS)
+    while len(player.far(match.look())) < len(LEAVES):
+        attack(match)
+        for answer in player.at_hand(match.look()):
+            match.referee.move(answer, HONEST)
+    copycat = claims_on(toy_trace())
+    assert match.try_answer(copycat, Due(copycat.leaf(LEAVES[0]), LEAVES[0]))
+    attack(match)
+    trace = Counted(toy_trace())
+    restarted = Player(claims_on(trace), ADDRESS)
+    assert restarted.at_hand(match.look(), decided=True) == []
+    assert restarted.work(match.board, decided=True) == [], "nothing is opened any more"
+    assert trace.made == [LEAVES[0]], "where there are bonds"
+    root = restarted.claims.step_root(LEAVES[0])
+    assert root is not None
+    assert [answer.edge for answer in restarted.at_hand(match.board, decided=True)] == [root]
+    settled = Board([*match.referee.events, StepRootWon(root.place, root.id)])
+    assert Player(claims_on(Counted(toy_trace())), ADDRESS).dues(settled, decided=True) == []
+
+
 def answers_to_all(claims: Claims, leaves: range, depth: int) -> list[Answer]:
     """Openings, ways down to one step of each, and proofs: in rounds, as a game goes."""
     made = [claims.make(Due(claims.leaf(leaf), leaf)) for leaf in leaves]

@@ -87,3 +87,8 @@ def harness(project: Any, deployer: Any) -> Any:
 def caller(project: Any, deployer: Any) -> Any:
     """A contract that calls what it is told to."""
     return deployer.deploy(project.Caller)
+
+
+@pytest.fixture(scope="session")
+def channel_manager(project: Any, deployer: Any) -> Any:
+    return deployer.deploy(project.ChannelManager, deployer.deploy(project.AppRegistry))

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+pragma solidity 0.8.30;
+
+import {IAppRegistry, Session} from "./IAppRegistry.sol";
+import {IOutcomes} from "./IOutcomes.sol";
+import {Signatures} from "./Signatures.sol";
+import {TypedData} from "./TypedData.sol";
+
+/// @title AppRegistry
+/// @notice See IAppRegistry.
+contract AppRegistry is IAppRegistry {
+    bytes32 private constant NAME = keccak256("Tandem Apps");
+    bytes32 private constant STATE = keccak256("AppState(bytes32 sessionId,uint64 turn,bytes32 stateHash)");
+
+    mapping(bytes32 sessionId => Record) private _records;
+    mapping(bytes32 ref => uint128) private _payouts;
+
+    /// @inheritdoc IAppRegistry
+    function begin(Session calldata session) external {
+        bytes32 id = _id(session);
+        if (_records[id].status != Status.None) revert WrongStatus(id, _records[id].status);
+        _put(session, id, 0, session.app.start(session.terms));
+    }
+
+    /// @inheritdoc IAppRegistry
+    function put(
+        Session calldata session,
+        uint64 turn,
+        bytes calldata state,
+        bytes calldata signature0,
+        bytes calldata signature1
+    ) external {
+        bytes32 id = _id(session);
+        Record storage record = _records[id];
+        if (record.status == Status.Resolved) revert WrongStatus(id, record.status);
+        if (turn <= record.turn) revert NotNewer(record.turn);
+        bytes32 digest = _digest(id, turn, keccak256(state));
+        Signatures.check(session.player0, digest, signature0);
+        Signatures.check(session.player1, digest, signature1);
+        _put(session, id, turn, state);
+    }
+
+    /// @inheritdoc IAppRegistry
+    function move(Session calldata session, bytes calldata from, bytes calldata to, bytes calldata signature)
+        external
+    {
+        bytes32 id = _id(session);
+        Record memory record = _requireState(id, from);
+        if (block.timestamp >= record.deadline) revert TooLate(record.deadline);
+        address mover = session.app.mover(from) == 0 ? session.player0 : session.player1;
+        Signatures.check(mover, _digest(id, record.turn + 1, keccak256(to)), signature);
+        if (!session.app.isValidTransition(from, to)) revert InvalidTransition();
+        _put(session, id, record.turn + 1, to);
+    }
+
+    /// @inheritdoc IAppRegistry
+    function resolve(Session calldata session, bytes calldata state) external {
+        bytes32 id = _id(session);
+        Record memory record = _requireState(id, state);
+        (bool isOver, uint128 payout0, uint128 payout1) =
+            session.app.outcome(state, block.timestamp >= record.deadline);
+        if (!isOver) revert NotOver(record.deadline);
+        _records[id].status = Status.Resolved;
+        _payouts[keccak256(abi.encode(id, uint256(0)))] = payout0;
+        _payouts[keccak256(abi.encode(id, uint256(1)))] = payout1;
+        emit SessionResolved(id, payout0, payout1);
+    }
+
+    /// @inheritdoc IAppRegistry
+    function getSession(bytes32 sessionId) external view returns (Record memory) {
+        return _records[sessionId];
+    }
+
+    /// @inheritdoc IOutcomes
+    function payoutOf(bytes32 ref) external view returns (uint128) {
+        return _payouts[ref];
+    }
+
+    function _put(Session calldata session, bytes32 id, uint64 turn, bytes memory state) private {
+        uint64 deadline = uint64(block.timestamp + session.timeout);
+        _records[id] = Record(Status.Disputed, turn, deadline, keccak256(state));
+        emit StatePut(id, turn, deadline, state);
+    }
+
+    function _requireState(bytes32 id, bytes calldata state) private view returns (Record memory record) {
+        record = _records[id];
+        if (record.status != Status.Disputed) revert WrongStatus(id, record.status);
+        if (record.stateHash != keccak256(state)) revert WrongState(record.stateHash);
+    }
+
+    /// @dev Of a state that players sign.
+    function _digest(bytes32 id, uint64 turn, bytes32 stateHash) private view returns (bytes32) {
+        return TypedData.digest(NAME, keccak256(abi.encode(STATE, id, turn, stateHash)));
+    }
+
+    function _id(Session calldata session) private pure returns (bytes32) {
+        return keccak256(abi.encode(session));
+    }
+}

@@ -15,11 +15,13 @@ import ape
 import click
 import rlp
 from ape.cli import ConnectedProviderCommand
+from eth_account import Account
 from rich.console import Console
 from rich.table import Table
 
+from tandem.chain.deterministic import create2_address, deployment_call, without_fingerprint
 from tandem.chain.genesis import genesis_header
-from tandem.chain.predeploys import PREDEPLOYS, genesis_accounts
+from tandem.chain.predeploys import CREATE2_DEPLOYER, CREATE2_DEPLOYER_CODE, PREDEPLOYS, genesis_accounts
 from tandem.chain.spec import ChainParameters, Deployment, Genesis, L1Contracts
 from tandem.l1.contracts import PROVERS
 from tandem.machine.trace import STEP_DEPTH
@@ -51,6 +53,18 @@ PRESETS = {
     "development": Preset(3_600, 600, bond=ETHER, step_bond=ETHER // 10),
     "production": Preset(7 * 86_400, 86_400, bond=10 * ETHER, step_bond=ETHER),
 }
+PROXY_TRANSACTION = (
+    "0xf8a58085174876e800830186a08080b853604580600e600039806000f350fe"
+    "7fffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffe0"
+    "3601600081602082378035828234f58015156039578182fd5b8082525050506014600cf3"
+    "1ba02222222222222222222222222222222222222222222222222222222222222222"
+    "a02222222222222222222222222222222222222222222222222222222222222222"
+)
+"""What makes the deterministic deployment proxy, signed by nobody (Arachnid's deterministic-deployment-proxy)."""
+PROXY_MAKER = str(Account.recover_transaction(PROXY_TRANSACTION))
+"""Its sender."""
+PROXY_COST = 10**16
+"""Wei: 100,000 gas at the 100 gwei that the transaction pays."""
 DEVELOPMENT_SEQUENCER = 1
 """Account of the development mnemonic that sequences where no --sequencer is given; `python -m sequencer` has it."""
 
@@ -98,12 +112,14 @@ def deploy(
 ) -> tuple[Deployment, dict[str, Any]]:
     """Deploy all contracts. They name one another, so their addresses are computed before the first is there."""
     project = ape.project
+    channels = deploy_channels(deployer)
+    everywhere = {_address(contract.address): _code_at(contract.address) for contract in channels.values()}
     nonce = deployer.nonce
     names = ("Inbox", "Bridge", "TokenBridge", "Rollup", *PROVERS, "Machine", "DisputeGame")
     at = {name: _created_by(_address(deployer.address), nonce + index) for index, name in enumerate(names)}
     head = ape.chain.blocks.head
     codes = {name: bytes.fromhex(_runtime(project, name)) for name in PREDEPLOYS}
-    genesis = Genesis(Seconds(head.timestamp), genesis_accounts(codes, at["TokenBridge"], fee_recipient))
+    genesis = Genesis(Seconds(head.timestamp), genesis_accounts(codes, at["TokenBridge"], fee_recipient, everywhere))
     state = genesis_state(parameters, genesis)
     arguments = _arguments(at, preset, parameters, sequencer, state)
     contracts = {}
@@ -111,6 +127,7 @@ def deploy(
         contracts[name] = deployer.deploy(getattr(project, name), *arguments.get(name, ()))
         if _address(contracts[name].address) != at[name]:
             raise click.ClickException(f"{name} is not at the computed address: did {deployer.address} send meanwhile?")
+    contracts |= channels
     l1 = L1Contracts(
         chain_id=ape.chain.chain_id,
         inbox=at["Inbox"],
@@ -119,6 +136,8 @@ def deploy(
         token_bridge=at["TokenBridge"],
         machine=at["Machine"],
         dispute_game=at["DisputeGame"],
+        channel_manager=_address(channels["ChannelManager"].address),
+        app_registry=_address(channels["AppRegistry"].address),
         start_block=head.number + 1,
         force_inclusion_delay=Seconds(preset.force_inclusion_delay),
         challenge_window=Seconds(preset.challenge_window),
@@ -126,6 +145,41 @@ def deploy(
     deployment = Deployment(parameters, genesis, l1)
     check(deployment, preset, sequencer, state, contracts)
     return deployment, contracts
+
+
+def deploy_channels(deployer: Any) -> dict[str, Any]:
+    """The contracts of payment channels, where they are on every chain. What is there already stays."""
+    registry = _deploy_everywhere(deployer, "AppRegistry", b"")
+    manager = _deploy_everywhere(deployer, "ChannelManager", bytes(12) + _address(registry.address))
+    return {"AppRegistry": registry, "ChannelManager": manager}
+
+
+def _deploy_everywhere(deployer: Any, name: str, arguments: bytes) -> Any:
+    """By the deterministic deployment proxy. `arguments`: of the constructor, ABI-encoded."""
+    container = getattr(ape.project, name)
+    creation = bytes.fromhex(container.contract_type.deployment_bytecode.bytecode.removeprefix("0x"))
+    init_code = without_fingerprint(creation) + arguments
+    address = _hex(create2_address(init_code))
+    if not _code_at(address):
+        _require_proxy(deployer)
+        deployer.transfer(_hex(CREATE2_DEPLOYER), 0, data=deployment_call(init_code))
+    if not _code_at(address):
+        raise click.ClickException(f"{name} did not get to {address}: the deterministic deployment proxy made nothing")
+    return container.at(address)
+
+
+def _require_proxy(deployer: Any) -> None:
+    """Public chains and anvil have the proxy. Elsewhere its maker's transaction brings it (Nick's method)."""
+    if _code_at(_hex(CREATE2_DEPLOYER)) == CREATE2_DEPLOYER_CODE:
+        return
+    deployer.transfer(PROXY_MAKER, PROXY_COST)
+    ape.chain.provider.web3.eth.send_raw_transaction(PROXY_TRANSACTION)
+    if _code_at(_hex(CREATE2_DEPLOYER)) != CREATE2_DEPLOYER_CODE:
+        raise click.ClickException("this chain does not take the deterministic deployment proxy's transaction")
+
+
+def _code_at(address: str) -> bytes:
+    return bytes(ape.chain.provider.get_code(address))
 
 
 def _arguments(
@@ -192,6 +246,7 @@ def check(deployment: Deployment, preset: Preset, sequencer: Address, state: Sta
         "the game's heights": ((game.traceHeight(), game.stepHeight()), (TRACE_DEPTH, STEP_DEPTH)),
         "the challenge window": (game.challengeWindow(), l1.challenge_window),
         "the bond of a level-1 root": (game.stepBond(), preset.step_bond),
+        "the channel manager's registry": (contracts["ChannelManager"].outcomes(), _hex(l1.app_registry)),
     }
     for number, name in enumerate(PROVERS):
         wired[f"prover {number}"] = (contracts["Machine"].prover(number), contracts[name].address)
@@ -237,7 +292,9 @@ def _show(
     for name, contract in contracts.items():
         if name not in PROVERS:
             table.add_row(name, contract.address)
-    gas = sum(contract.creation_metadata.receipt.gas_used for contract in contracts.values())
+    gas = sum(
+        contract.creation_metadata.receipt.gas_used for contract in contracts.values() if contract.creation_metadata
+    )
     table.add_row("gas of the deployment", f"{gas:,}, {len(PROVERS)} provers behind Machine included")
     table.add_row("sequencer", sequencer)
     table.add_row("L2 chain id", str(parameters.chain_id))

@@ -21,6 +21,8 @@ NAMES = (
     "TokenBridge",
     "Machine",
     "DisputeGame",
+    "ChannelManager",
+    "AppRegistry",
     "MessagePasser",
     "TokenFactory",
     "L1Info",

@@ -9,6 +9,9 @@ import {TypedData} from "./TypedData.sol";
 /// @title AppRegistry
 /// @notice See IAppRegistry.
 contract AppRegistry is IAppRegistry {
+    /// @notice Least time of a player, seconds.
+    uint256 public constant LEAST_TIMEOUT = 60;
+
     bytes32 private constant NAME = keccak256("Tandem Apps");
     bytes32 private constant STATE = keccak256("AppState(bytes32 sessionId,uint64 turn,bytes32 stateHash)");
 
@@ -19,7 +22,7 @@ contract AppRegistry is IAppRegistry {
     function begin(Session calldata session) external {
         bytes32 id = _id(session);
         if (_records[id].status != Status.None) revert WrongStatus(id, _records[id].status);
-        _put(session, id, 0, session.app.start(session.terms));
+        _put(session, id, 0, session.app.start(session.terms), false);
     }
 
     /// @inheritdoc IAppRegistry
@@ -33,11 +36,12 @@ contract AppRegistry is IAppRegistry {
         bytes32 id = _id(session);
         Record storage record = _records[id];
         if (record.status == Status.Resolved) revert WrongStatus(id, record.status);
-        if (turn <= record.turn) revert NotNewer(record.turn);
+        bool replacesMove = record.status == Status.Disputed && !record.isAgreed && turn == record.turn;
+        if (turn <= record.turn && !replacesMove) revert NotNewer(record.turn);
         bytes32 digest = _digest(id, turn, keccak256(state));
         Signatures.check(session.player0, digest, signature0);
         Signatures.check(session.player1, digest, signature1);
-        _put(session, id, turn, state);
+        _put(session, id, turn, state, true);
     }
 
     /// @inheritdoc IAppRegistry
@@ -47,19 +51,19 @@ contract AppRegistry is IAppRegistry {
         bytes32 id = _id(session);
         Record memory record = _requireState(id, from);
         if (block.timestamp >= record.deadline) revert TooLate(record.deadline);
-        address mover = session.app.mover(from) == 0 ? session.player0 : session.player1;
+        address mover = record.mover == 0 ? session.player0 : session.player1;
         Signatures.check(mover, _digest(id, record.turn + 1, keccak256(to)), signature);
         if (!session.app.isValidTransition(from, to)) revert InvalidTransition();
-        _put(session, id, record.turn + 1, to);
+        _put(session, id, record.turn + 1, to, false);
     }
 
     /// @inheritdoc IAppRegistry
     function resolve(Session calldata session, bytes calldata state) external {
         bytes32 id = _id(session);
         Record memory record = _requireState(id, state);
-        (bool isOver, uint128 payout0, uint128 payout1) =
-            session.app.outcome(state, block.timestamp >= record.deadline);
-        if (!isOver) revert NotOver(record.deadline);
+        bool hasTimedOut = block.timestamp >= record.deadline;
+        (bool isOver, uint128 payout0, uint128 payout1) = session.app.outcome(state, hasTimedOut);
+        if (!isOver || !(record.isAgreed || hasTimedOut)) revert NotOver(record.deadline);
         _records[id].status = Status.Resolved;
         _payouts[keccak256(abi.encode(id, uint256(0)))] = payout0;
         _payouts[keccak256(abi.encode(id, uint256(1)))] = payout1;
@@ -76,9 +80,19 @@ contract AppRegistry is IAppRegistry {
         return _payouts[ref];
     }
 
-    function _put(Session calldata session, bytes32 id, uint64 turn, bytes memory state) private {
-        uint64 deadline = uint64(block.timestamp + session.timeout);
-        _records[id] = Record(Status.Disputed, turn, deadline, keccak256(state));
+    /// @dev A chess clock: whose turn it was has used up the time since, whatever ended that.
+    function _put(Session calldata session, bytes32 id, uint64 turn, bytes memory state, bool isAgreed) private {
+        Record memory record = _records[id];
+        uint32[2] memory left = [session.timeout, session.timeout];
+        if (record.status == Status.None) {
+            if (session.timeout < LEAST_TIMEOUT) revert TimeoutTooShort(LEAST_TIMEOUT);
+        } else {
+            left[record.mover] = record.deadline > block.timestamp ? uint32(record.deadline - block.timestamp) : 0;
+            left[1 - record.mover] = record.left;
+        }
+        uint8 mover = session.app.mover(state) & 1;
+        uint64 deadline = uint64(block.timestamp + left[mover]);
+        _records[id] = Record(Status.Disputed, isAgreed, turn, mover, deadline, left[1 - mover], keccak256(state));
         emit StatePut(id, turn, deadline, state);
     }
 

@@ -65,7 +65,10 @@ contract ChannelManager is IChannelManager, Conditions, Payouts {
         bytes32 r,
         bytes32 s
     ) external returns (ChannelId id) {
-        id = _open(key);
+        if (amount == 0) revert WrongAmounts(0); // or anyone could take the name
+        id = key.id();
+        if (_channels[id].status == Status.None) _open(key);
+        else _requireStatus(id, Status.Open);
         address from = _party(key, side);
         uint256 before = IERC20(key.token).balanceOf(address(this));
         IERC3009(key.token).receiveWithAuthorization(
@@ -118,9 +121,10 @@ contract ChannelManager is IChannelManager, Conditions, Payouts {
         if (channel.status != Status.Open && channel.status != Status.Closing) revert WrongStatus(id, channel.status);
         _requireInTime(close_.validUntil);
         uint256 total = _total(id, channel);
-        if (uint256(close_.balance0) + close_.balance1 != total) revert WrongAmounts(total);
+        // What someone has paid in meanwhile, to spoil it, is side 0's.
+        if (uint256(close_.balance0) + close_.balance1 > total) revert WrongAmounts(total);
         _checkBoth(key, id.cooperativeClose(close_), signature0, signature1);
-        _end(key, id, channel, close_.balance0, close_.balance1);
+        _end(key, id, channel, total - close_.balance1, close_.balance1);
     }
 
     /// @inheritdoc IChannelManager
@@ -148,6 +152,7 @@ contract ChannelManager is IChannelManager, Conditions, Payouts {
         TowerPay calldata pay,
         bytes calldata signature
     ) external {
+        if (side == pay.side) revert WrongSide(side); // a side's own lane only takes from it
         ChannelId id = _update(key, side, lane);
         _requireInTime(pay.validUntil);
         if (lane.nonce < pay.minNonce) revert NotWorthIt(pay.minNonce);
@@ -232,6 +237,7 @@ contract ChannelManager is IChannelManager, Conditions, Payouts {
         if (channel.status != Status.Closing) revert WrongStatus(id, channel.status);
         if (block.timestamp >= channel.settleAt) revert WrongTime(channel.settleAt);
         _show(key, id, side, lane);
+        if (channel.hasRescue) delete _rescues[id][1 - side]; // what was shown for the other side before was not the newest
     }
 
     /// @dev Takes a newer state of a lane that both sides have signed.

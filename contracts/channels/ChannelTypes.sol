@@ -53,7 +53,8 @@ struct CooperativeClose {
     uint64 validUntil;
 }
 
-/// @notice What a side pays a watchtower that brings a newer state while the channel is closing, out of what it gets.
+/// @notice What a side pays a watchtower that shows a newer state of the other's lane while the channel is closing, out of what it
+/// gets.
 /// @param side Who pays.
 /// @param minNonce The least nonce that is worth it.
 /// @param tower Who is paid.
@@ -81,7 +82,7 @@ library ChannelHashing {
     bytes32 private constant TOWER_PAY = keccak256(
         "TowerPay(bytes32 channelId,address client,uint64 minNonce,address tower,uint128 reward,uint64 validUntil)"
     );
-    bytes32 private constant VOUCHER = keccak256("Voucher(bytes32 ref,uint128 amount)");
+    bytes32 private constant VOUCHER = keccak256("Voucher(bytes32 name,uint128 amount)");
 
     /// @notice keccak(abi.encode(key)).
     function id(ChannelKey calldata key) internal pure returns (ChannelId) {
@@ -131,8 +132,8 @@ library ChannelHashing {
         );
     }
 
-    function voucher(bytes32 ref, uint128 amount) internal view returns (bytes32) {
-        return _digest(keccak256(abi.encode(VOUCHER, ref, amount)));
+    function voucher(bytes32 name, uint128 amount) internal view returns (bytes32) {
+        return _digest(keccak256(abi.encode(VOUCHER, name, amount)));
     }
 
     function _digest(bytes32 structHash) private view returns (bytes32) {

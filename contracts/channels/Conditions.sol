@@ -19,13 +19,13 @@ abstract contract Conditions {
     IOutcomes public immutable outcomes;
     /// @notice When the preimage of a sha256 hash was registered, seconds; zero: it was not.
     mapping(bytes32 secretHash => uint256 time) public revealedAt;
-    /// @notice The best voucher that was registered in time, by its reference.
-    mapping(bytes32 ref => uint128 amount) public vouchers;
+    /// @notice The best voucher that was registered in time, by its name: keccak(abi.encode(ref, expiry)) of its lock.
+    mapping(bytes32 name => uint128 amount) public vouchers;
 
     /// @notice A secret is known from here on.
     event SecretRevealed(bytes32 indexed secretHash, bytes32 secret);
     /// @notice A better voucher is known from here on.
-    event VoucherRegistered(bytes32 indexed ref, uint128 amount);
+    event VoucherRegistered(bytes32 indexed name, uint128 amount);
 
     /// @notice Thrown when one call brings too many secrets.
     error TooManySecrets(uint256 most);
@@ -48,18 +48,19 @@ abstract contract Conditions {
     }
 
     /// @notice Makes a voucher known, by its expiry.
-    /// @dev Its reference fixes signer and expiry, so nobody can spoil it by a late or a foreign one.
+    /// @dev Its name fixes signer and expiry, so nobody can spoil it by a late or a foreign one.
     /// @param signer Who pays by it.
-    /// @param expiry Timestamp up to which it counts, seconds.
+    /// @param expiry Of the lock that is to be paid by it, seconds.
+    /// @param salt The lock's ref is keccak(abi.encode(signer, salt)).
     function registerVoucher(address signer, uint64 expiry, bytes32 salt, uint128 amount, bytes calldata signature)
         external
     {
         if (block.timestamp > expiry) revert Expired(expiry);
-        bytes32 ref = keccak256(abi.encode(signer, expiry, salt));
-        Signatures.check(signer, ChannelHashing.voucher(ref, amount), signature);
-        if (amount <= vouchers[ref]) return;
-        vouchers[ref] = amount;
-        emit VoucherRegistered(ref, amount);
+        bytes32 name = _voucherName(keccak256(abi.encode(signer, salt)), expiry);
+        Signatures.check(signer, ChannelHashing.voucher(name, amount), signature);
+        if (amount <= vouchers[name]) return;
+        vouchers[name] = amount;
+        emit VoucherRegistered(name, amount);
     }
 
     /// @dev How much of some locks is to be paid.
@@ -73,12 +74,16 @@ abstract contract Conditions {
                     uint256 time = revealedAt[ref];
                     if (time != 0 && time <= expiry) total += amount;
                 } else if (kind == uint256(LockKind.VOUCHER)) {
-                    total += _least(amount, vouchers[ref]);
+                    total += _least(amount, vouchers[_voucherName(ref, expiry)]);
                 } else if (kind == uint256(LockKind.APP)) {
                     total += _least(amount, outcomes.payoutOf(ref));
                 }
             }
         }
+    }
+
+    function _voucherName(bytes32 ref, uint256 expiry) private pure returns (bytes32) {
+        return keccak256(abi.encode(ref, expiry));
     }
 
     function _least(uint256 a, uint256 b) private pure returns (uint256) {

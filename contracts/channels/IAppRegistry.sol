@@ -6,7 +6,8 @@ import {IOutcomes} from "./IOutcomes.sol";
 
 /// @notice What two players agreed on; a session's id is the hash of it.
 /// @param app The rules.
-/// @param timeout Seconds that a player has for a turn, once they are in dispute.
+/// @param timeout Seconds that each player has for all his turns together, once they are in dispute: that lasts twice as long at
+/// most. Locks that are paid by a session must be settled later.
 /// @param salt Tells sessions between the same players apart.
 /// @param terms For the app.
 struct Session {
@@ -20,8 +21,9 @@ struct Session {
 
 /// @title IAppRegistry
 /// @notice Application sessions: two players sign states between themselves, and come here only when one of them stops. Then the
-/// newest state that both signed is put down, moves are made one by one by whose turn it is, and who lets his time pass has what
-/// the app says of that. What a session comes to is for locks in their channel to be paid by (LockKind.APP).
+/// newest state that both signed is put down, moves are made one by one by whose turn it is, and who has used up his time has what
+/// the app says of that. An end that both signed counts at once; one that a player has moved to alone, when the other's time is up:
+/// there may be a newer state that both signed. What a session comes to is for locks in a channel to be paid by (LockKind.APP).
 interface IAppRegistry is IOutcomes {
     enum Status {
         None,
@@ -30,13 +32,19 @@ interface IAppRegistry is IOutcomes {
     }
 
     /// @notice What is kept of a session.
-    /// @param turn Of the state that was put down.
-    /// @param deadline Until when whose turn it is has to move, seconds.
+    /// @param isAgreed Whether both players signed the state that was put down.
+    /// @param turn Of that state.
+    /// @param mover Whose turn it is.
+    /// @param deadline When his time is up, seconds.
+    /// @param left Seconds that the other has left.
     /// @param stateHash keccak of that state.
     struct Record {
         Status status;
+        bool isAgreed;
         uint64 turn;
+        uint8 mover;
         uint64 deadline;
+        uint32 left;
         bytes32 stateHash;
     }
 
@@ -53,6 +61,8 @@ interface IAppRegistry is IOutcomes {
     error WrongState(bytes32 stateHash);
     /// @notice Thrown when the app does not allow the move.
     error InvalidTransition();
+    /// @notice Thrown when players would have less time than this, seconds.
+    error TimeoutTooShort(uint256 least);
     /// @notice Thrown when it is too late to move, seconds.
     error TooLate(uint256 deadline);
     /// @notice Thrown when nothing has ended the session yet.
@@ -61,7 +71,7 @@ interface IAppRegistry is IOutcomes {
     /// @notice Puts down the state before the first turn. Anyone.
     function begin(Session calldata session) external;
 
-    /// @notice Puts down a newer state that both players signed. Anyone.
+    /// @notice Puts down a newer state that both players signed, or one of the same turn in place of a move. Anyone.
     function put(
         Session calldata session,
         uint64 turn,
@@ -74,7 +84,8 @@ interface IAppRegistry is IOutcomes {
     /// @param signature Of the player whose turn it is, over the state that he moves to.
     function move(Session calldata session, bytes calldata from, bytes calldata to, bytes calldata signature) external;
 
-    /// @notice Ends a session whose state says so, or whose mover has let his time pass.
+    /// @notice Ends a session whose state says so, if both signed that or nobody has shown a newer one in time; or whose mover has
+    /// used up his time.
     /// @param state The one that was put down.
     function resolve(Session calldata session, bytes calldata state) external;
 

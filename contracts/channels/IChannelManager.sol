@@ -107,8 +107,9 @@ interface IChannelManager {
         external
         returns (ChannelId id);
 
-    /// @notice The same by an EIP-3009 authorization, which anyone may bring: who pays needs no ether.
-    /// @param side Whose authorization it is. Its nonce must be the channel's id: it can open no other channel.
+    /// @notice Opens a channel, or pays into one that is open, by an EIP-3009 authorization, which anyone may bring: who pays needs
+    /// no ether.
+    /// @param side Whose authorization it is. Its nonce must be the channel's id: it can be used for no other.
     function openWithAuthorization(
         ChannelKey calldata key,
         uint8 side,
@@ -131,7 +132,7 @@ interface IChannelManager {
         bytes calldata signature1
     ) external;
 
-    /// @notice Ends a channel at once, by both sides' consent; also one that is closing.
+    /// @notice Ends a channel at once, by both sides' consent; also one that is closing. What was paid in since is side 0's.
     function coopClose(
         ChannelKey calldata key,
         CooperativeClose calldata close_,
@@ -147,7 +148,7 @@ interface IChannelManager {
     /// @notice Shows a newer state of a side's lane while the channel is closing. Anyone.
     function update(ChannelKey calldata key, uint8 side, LaneProof calldata lane) external;
 
-    /// @notice The same by a tower, which is to be paid for it. Who brings the newest is paid.
+    /// @notice The same by a tower, which is to be paid for it by the side that the lane pays, unless a newer state is shown after it.
     function updateForReward(
         ChannelKey calldata key,
         uint8 side,

@@ -3,7 +3,7 @@ pragma solidity 0.8.30;
 
 /// @notice What decides whether a lock is paid.
 /// HASH: the preimage of `ref` under sha256 was registered by the lock's expiry (BOLT-02's HTLCs, with one registry for all hops).
-/// VOUCHER: as much as the best voucher that was registered under `ref` says: a virtual channel.
+/// VOUCHER: as much as the best voucher says that was registered for `ref` and the expiry by then: a virtual channel.
 /// APP: as much as the application session says whose outcome `ref` names.
 enum LockKind {
     HASH,
@@ -20,7 +20,7 @@ library Locks {
     /// @notice Most locks of a lane.
     uint256 internal constant MOST = 64;
 
-    /// @notice Thrown when the bytes are no locks, or too many.
+    /// @notice Thrown when the bytes are no locks, or too many, or more than a signed structure can say.
     error MalformedLocks();
 
     /// @notice keccak of the bytes; zero for none.
@@ -64,5 +64,6 @@ library Locks {
                 total += amount;
             }
         }
+        if (total > type(uint128).max) revert MalformedLocks();
     }
 }

@@ -1,6 +1,7 @@
 """The genesis state: Tandem's predeploys and the deterministic deployment proxy (protocol.md, section 8)."""
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from tandem.chain.spec import FEE_VAULT, L1_INFO, MESSAGE_PASSER, TOKEN_FACTORY, GenesisAccount
 from tandem.primitives.types import Address
@@ -22,12 +23,16 @@ PREDEPLOYS = {
 
 
 def genesis_accounts(
-    codes: Mapping[str, bytes], token_bridge: Address, fee_recipient: Address
+    codes: Mapping[str, bytes],
+    token_bridge: Address,
+    fee_recipient: Address,
+    everywhere: Mapping[Address, bytes] = MappingProxyType({}),
 ) -> dict[Address, GenesisAccount]:
     """The accounts of the genesis state.
 
     `codes`: runtime code of each predeploy. `token_bridge`: the L1 contract whose deposits the token factory honours.
-    `fee_recipient`: the L1 account that the fee vault pays.
+    `fee_recipient`: the L1 account that the fee vault pays. `everywhere`: runtime code of contracts that stand at the
+    same address on L1 (tandem.chain.deterministic).
     """
     storage = {
         "TokenFactory": ((0, int.from_bytes(token_bridge, "big")),),
@@ -37,5 +42,6 @@ def genesis_accounts(
         address: GenesisAccount(nonce=1, code=codes[name], storage=storage.get(name, ()))
         for name, address in PREDEPLOYS.items()
     }
+    accounts |= {address: GenesisAccount(nonce=1, code=code) for address, code in everywhere.items()}
     accounts[CREATE2_DEPLOYER] = GenesisAccount(nonce=1, code=CREATE2_DEPLOYER_CODE)
     return accounts

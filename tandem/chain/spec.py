@@ -91,6 +91,10 @@ class L1Contracts:
     """Judges single steps of the chain (machine.md)."""
     dispute_game: Address
     """Decides between rival assertions (disputes.md)."""
+    channel_manager: Address
+    """Payment channels. On L2 they stand at the same address."""
+    app_registry: Address
+    """Application sessions in channels, and the same of it."""
     start_block: int
     """L1 block from which on the inbox has events."""
     force_inclusion_delay: Seconds
@@ -177,6 +181,8 @@ def _deployment(content: dict[str, Any]) -> Deployment:
             token_bridge=Address(_bytes(l1["token_bridge"])),
             machine=Address(_bytes(l1["machine"])),
             dispute_game=Address(_bytes(l1["dispute_game"])),
+            channel_manager=Address(_bytes(l1["channel_manager"])),
+            app_registry=Address(_bytes(l1["app_registry"])),
             start_block=l1["start_block"],
             force_inclusion_delay=Seconds(l1["force_inclusion_delay"]),
             challenge_window=Seconds(l1["challenge_window"]),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
 
+from tandem.channels.signing import voucher_name
 from tandem.channels.states import Lane, Lock, LockKind
 from tandem.primitives.types import Hash, Seconds
 
@@ -28,7 +29,7 @@ class Knowledge:
     revealed: Mapping[Hash, Seconds] = field(default_factory=dict)
     """sha256 hash -> when its preimage was registered."""
     vouchers: Mapping[Hash, int] = field(default_factory=dict)
-    """Reference -> amount of the best voucher registered in time."""
+    """Name (voucher_name) -> amount of the best voucher registered in time."""
     outcomes: Mapping[Hash, int] = field(default_factory=dict)
     """Reference -> what an application session pays."""
 
@@ -45,7 +46,7 @@ def payable(lock: Lock, known: Knowledge) -> int:
             at = known.revealed.get(lock.ref)
             return lock.amount if at is not None and at <= lock.expiry else 0
         case LockKind.VOUCHER:
-            return min(lock.amount, known.vouchers.get(lock.ref, 0))
+            return min(lock.amount, known.vouchers.get(voucher_name(lock.ref, lock.expiry), 0))
         case LockKind.APP:
             return min(lock.amount, known.outcomes.get(lock.ref, 0))
 

@@ -19,7 +19,7 @@ TYPES = {
     "Withdraw": "bytes32 channelId,address who,uint128 total,uint64 validUntil",
     "CoopClose": "bytes32 channelId,uint128 bal0,uint128 bal1,uint64 validUntil",
     "TowerPay": "bytes32 channelId,address client,uint64 minNonce,address tower,uint128 reward,uint64 validUntil",
-    "Voucher": "bytes32 ref,uint128 amount",
+    "Voucher": "bytes32 name,uint128 amount",
 }
 """The members of each signed structure, in order."""
 TYPE_HASHES = {name: keccak(f"{name}({members})".encode()) for name, members in TYPES.items()}
@@ -61,17 +61,22 @@ class SigningDomain:
         words = word(min_nonce) + address_word(tower) + word(reward) + word(valid_until)
         return self._digest("TowerPay", channel + address_word(client) + words)
 
-    def voucher(self, ref: Hash, amount: int) -> Hash:
+    def voucher(self, name: Hash, amount: int) -> Hash:
         """Of a payment in a virtual channel: all that was paid in it."""
-        return self._digest("Voucher", ref + word(amount))
+        return self._digest("Voucher", name + word(amount))
 
     def _digest(self, name: str, words: bytes) -> Hash:
         return keccak(b"\x19\x01" + self.separator + keccak(TYPE_HASHES[name] + words))
 
 
-def voucher_ref(signer: Address, expiry: Seconds, salt: Hash) -> Hash:
+def voucher_ref(signer: Address, salt: Hash) -> Hash:
     """What a lock of kind VOUCHER refers to."""
-    return keccak(address_word(signer) + word(expiry) + salt)
+    return keccak(address_word(signer) + salt)
+
+
+def voucher_name(ref: Hash, expiry: Seconds) -> Hash:
+    """What vouchers for such a lock are registered under."""
+    return keccak(ref + word(expiry))
 
 
 def sign_digest(digest: Hash, secret: bytes) -> bytes:

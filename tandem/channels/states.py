@@ -24,7 +24,7 @@ class LockKind(IntEnum):
     HASH = 0
     """The preimage of `ref` under sha256 was registered by the expiry."""
     VOUCHER = 1
-    """As much as the best registered voucher under `ref` says."""
+    """As much as the best voucher says that was registered for `ref` and the expiry by then."""
     APP = 2
     """As much as the application session says that `ref` names."""
 

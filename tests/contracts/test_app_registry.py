@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import ape
@@ -153,10 +154,13 @@ class TestSession:
         match.registry.resolve(match.abi, end, sender=deployer)
         assert match.payouts() == (STAKE, 0)
 
-    def test_who_stops_signing_can_be_made_to_move(self, match, alice, bob, deployer):
+    def test_who_stops_signing_can_be_made_to_move(self, match, alice, deployer):
         match.put(4, BEFORE_LAST, deployer)
         end = board("XXX OO. ...")
         match.move(5, BEFORE_LAST, end, alice, deployer)
+        with ape.reverts(match.registry.NotOver):  # Bob has his time to show a newer state
+            match.registry.resolve(match.abi, end, sender=deployer)
+        pass_time(TIMEOUT)
         match.registry.resolve(match.abi, end, sender=deployer)
         assert match.payouts() == (STAKE, 0)
 
@@ -171,6 +175,27 @@ class TestSession:
         match.registry.resolve(match.abi, BEFORE_LAST, sender=deployer)
         assert match.payouts() == (0, STAKE)
 
+    def test_an_old_state_with_a_winning_move_is_answered_by_what_was_agreed(self, match, alice, deployer):
+        """Alice missed her win in turn 5, and Bob has won in turn 6."""
+        match.put(4, BEFORE_LAST, deployer)
+        better = board("XXX OO. ...")
+        match.move(5, BEFORE_LAST, better, alice, deployer)
+        with ape.reverts(match.registry.NotOver):
+            match.registry.resolve(match.abi, better, sender=alice)
+        end = board("XX. OOO ..X")
+        match.put(6, end, deployer)
+        match.registry.resolve(match.abi, end, sender=deployer)
+        assert match.payouts() == (0, STAKE)
+
+    def test_a_move_that_was_agreed_cannot_be_taken_back(self, match, alice, deployer):
+        agreed = board("XX. OO. ..X")
+        match.put(4, BEFORE_LAST, deployer)
+        match.move(5, BEFORE_LAST, board("XX. OO. .X."), alice, deployer)
+        match.put(5, agreed, deployer)
+        assert bytes(match.registry.getSession(match.id).stateHash) == keccak(agreed)
+        with ape.reverts(match.registry.NotNewer, turn=5):  # what was agreed is not replaced
+            match.put(5, agreed, deployer)
+
     def test_an_old_state_is_answered_by_a_newer_one(self, match, alice, deployer):
         match.put(4, BEFORE_LAST, deployer)
         with ape.reverts(match.registry.NotNewer, turn=4):
@@ -178,6 +203,25 @@ class TestSession:
         match.put(5, board("XX. OO. ..X"), deployer)
         with ape.reverts(match.registry.WrongState):
             match.move(5, BEFORE_LAST, board("XXX OO. ..."), alice, deployer)
+
+    def test_all_turns_together_take_no_more_than_each_players_time(self, match, alice, bob, deployer):
+        """Who plays each turn at its last second does not outlast the channel's window."""
+        began = now()
+        match.registry.begin(match.abi, sender=deployer)
+        states = ["... ... ...", "X.. ... ...", "X.. .O. ...", "X.X .O. ...", "XOX .O. ..."]
+        for turn, (before, after) in enumerate(pairwise(map(board, states)), 1):
+            pass_time(TIMEOUT // 3)
+            match.move(turn, before, after, (bob, alice)[turn % 2], deployer)
+        record = match.registry.getSession(match.id)
+        assert record.deadline + record.left <= began + 2 * TIMEOUT + 10
+        pass_time(TIMEOUT // 3 + 5)
+        match.registry.resolve(match.abi, board(states[-1]), sender=deployer)
+        assert match.payouts() == (0, STAKE), "Alice has used up hers"
+
+    def test_players_have_some_time(self, match, deployer):
+        hasty = (*match.abi[:3], 59, *match.abi[4:])
+        with ape.reverts(match.registry.TimeoutTooShort, least=60):
+            match.registry.begin(hasty, sender=deployer)
 
     def test_begins_without_signatures_once(self, match, alice, deployer):
         match.registry.begin(match.abi, sender=deployer)

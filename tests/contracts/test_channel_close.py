@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tandem.channels.settlement import Funds, Knowledge, secret_hash, settle
-from tandem.channels.signing import SigningDomain, voucher_ref
+from tandem.channels.signing import SigningDomain, voucher_name, voucher_ref
 from tandem.channels.states import Lane, Lock, LockKind
 from tandem.primitives.hashing import keccak
 from tandem.primitives.secp256k1 import ORDER
@@ -135,6 +135,12 @@ class TestUpdate:
         with ape.reverts(pair.manager.MalformedLocks):
             pair.manager.update(pair.abi, 0, (nonce, transferred, bytes(size), *signatures), sender=deployer)
 
+    def test_takes_no_locks_that_sum_up_to_more_than_can_be_signed(self, pair, deployer):
+        pair.close(0)
+        huge = replace(lock(0, 1), amount=2**128 - 1)
+        with ape.reverts(pair.manager.MalformedLocks):
+            pair.update(0, Lane(1, 0, (huge, huge)), deployer)
+
 
 class TestSettle:
     def test_waits_for_the_window(self, pair, deployer):
@@ -210,23 +216,24 @@ class TestVouchers:
     def test_a_lock_pays_what_the_best_one_says(self, pair, deployer, accounts):
         signer, salt = accounts[5], keccak(b"virtual")
         expiry = now() + 3_600
-        ref = voucher_ref(address(signer), expiry, salt)
-        lane = Lane(1, 0, (Lock(200, expiry, LockKind.VOUCHER, ref),))
+        ref = voucher_ref(address(signer), salt)
+        name = voucher_name(ref, expiry)
+        lane = Lane(1, 0, (Lock(200, expiry, LockKind.VOUCHER, ref), Lock(50, expiry - 1, LockKind.VOUCHER, ref)))
         pair.close(1, lane)
         for amount in (30, 170, 90):
-            signature = sign_with(signer, pair.domain.voucher(ref, amount))
+            signature = sign_with(signer, pair.domain.voucher(name, amount))
             pair.manager.registerVoucher(signer, expiry, salt, amount, signature, sender=deployer)
-        assert pair.manager.vouchers(ref) == 170
+        assert pair.manager.vouchers(name) == 170
         pass_time(CHANNEL_WINDOW)
-        late = sign_with(signer, pair.domain.voucher(ref, 200))
+        late = sign_with(signer, pair.domain.voucher(name, 200))
         with ape.reverts(pair.manager.Expired, at=expiry):
             pair.manager.registerVoucher(signer, expiry, salt, 200, late, sender=deployer)
-        assert pair.paid(pair.settle(deployer, lane)) == (830, 570)
+        assert pair.paid(pair.settle(deployer, lane)) == (830, 570), "a lock of another expiry is not paid by it"
 
     def test_are_signed_by_whom_they_name(self, pair, deployer, accounts):
         expiry, salt = now() + 3_600, keccak(b"virtual")
-        ref = voucher_ref(address(accounts[5]), expiry, salt)
-        forged = sign_with(deployer, pair.domain.voucher(ref, 10))
+        name = voucher_name(voucher_ref(address(accounts[5]), salt), expiry)
+        forged = sign_with(deployer, pair.domain.voucher(name, 10))
         with ape.reverts(pair.manager.BadSignature, signer=accounts[5].address):
             pair.manager.registerVoucher(accounts[5], expiry, salt, 10, forged, sender=deployer)
 

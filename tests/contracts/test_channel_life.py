@@ -166,10 +166,16 @@ class TestCoopClose:
 
     def test_counts_what_was_taken(self, opened, deployer):
         opened.manager.withdraw(*taking(opened, 0, ETHER), sender=deployer)
-        for balances in ((0, 3 * ETHER - 1), (0, 3 * ETHER + 1), (ETHER, 3 * ETHER)):
+        for balances in ((0, 3 * ETHER + 1), (ETHER, 3 * ETHER)):
             with ape.reverts(opened.manager.WrongAmounts, available=3 * ETHER):
                 opened.manager.coopClose(*coop(opened, balances), sender=deployer)
         opened.manager.coopClose(*coop(opened, (0, 3 * ETHER)), sender=deployer)
+
+    def test_is_not_spoilt_by_a_deposit(self, opened, deployer):
+        """Anyone can pay in a wei before it; side 0 has it then."""
+        call = coop(opened, (ETHER, 3 * ETHER))
+        opened.manager.deposit(opened.abi, 1, 1, sender=deployer, value=1)
+        assert opened.paid(opened.manager.coopClose(*call, sender=deployer)) == (ETHER + 1, 3 * ETHER)
 
     def test_ends_a_channel_that_is_closing(self, opened, deployer):
         opened.close(0, lane1=Lane(1, 5))

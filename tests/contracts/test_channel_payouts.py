@@ -128,6 +128,20 @@ class TestTokens:
         pair.manager.openWithAuthorization(pair.abi, 1, AMOUNT, 0, before, *signature, sender=deployer)
         assert pair.manager.getChannel(pair.key.id).deposit1 == AMOUNT
 
+    def test_come_by_an_authorization_to_a_channel_that_is_open(self, pair, token, alice, bob, deployer):
+        """Whoever opens it first makes none worthless."""
+        pair.manager.open(pair.abi, 0, sender=alice)
+        before = now() + 600
+        message = {"from": bob.address, "to": pair.manager.address, "value": 7, "validAfter": 0, "validBefore": before}
+        signature = signed_by(bob, typed(token, "ReceiveWithAuthorization", RECEIVE, message | {"nonce": pair.key.id}))
+        with ape.reverts(pair.manager.WrongAmounts):
+            pair.manager.openWithAuthorization(pair.abi, 1, 0, 0, before, *signature, sender=deployer)
+        pair.manager.openWithAuthorization(pair.abi, 1, 7, 0, before, *signature, sender=deployer)
+        assert pair.manager.getChannel(pair.key.id).deposit1 == 7
+        pair.close(0)
+        with ape.reverts(pair.manager.WrongStatus):
+            pair.manager.openWithAuthorization(pair.abi, 1, 7, 0, before, *signature, sender=deployer)
+
     def test_that_keep_a_fee_are_refused(self, channel_manager, odd_token, alice, bob, deployer):
         odd_token.configure(10, False, False, 0, sender=deployer)
         pair = Pair(channel_manager, (alice, bob), token=address(odd_token))
@@ -255,13 +269,13 @@ class TestTowers:
     def rescue(self, opened, bob, accounts):
         """Bob is away; a tower shows a state for him."""
 
-        def show(lane, *, reward=30, min_nonce=1, valid_for=CHANNEL_WINDOW, tower=accounts[5], signer=bob):
+        def show(lane, *, lane_of=0, reward=30, min_nonce=1, valid_for=CHANNEL_WINDOW, tower=accounts[5], signer=bob):
             until = now() + valid_for
             digest = opened.domain.tower_pay(opened.key.id, address(bob), min_nonce, address(tower), reward, until)
             pay = (1, min_nonce, tower.address, reward, until)
-            proof = opened.proof(0, lane)
+            proof = opened.proof(lane_of, lane)
             return opened.manager.updateForReward(
-                opened.abi, 0, proof, pay, sign_with(signer, digest), sender=accounts[6]
+                opened.abi, lane_of, proof, pay, sign_with(signer, digest), sender=accounts[6]
             )
 
         return show
@@ -294,6 +308,20 @@ class TestTowers:
         pass_time(CHANNEL_WINDOW)
         opened.settle(deployer)
         assert accounts[7].balance == before
+
+    def test_an_old_tower_is_not_paid_when_someone_shows_a_newer_state(self, opened, rescue, accounts, deployer):
+        opened.close(0)
+        rescue(Lane(4, 700))
+        opened.update(1, Lane(1, 5), deployer)
+        assert opened.manager.getRescue(opened.key.id, 1).reward == 30, "of the other lane, that changes nothing"
+        opened.update(0, Lane(9, 800), deployer)
+        assert opened.manager.getRescue(opened.key.id, 1).reward == 0
+
+    def test_are_not_paid_for_states_of_their_clients_own_lane(self, opened, rescue):
+        """Who withheld its signature could show them, and have the client pay for what harms it."""
+        opened.close(1)
+        with ape.reverts(opened.manager.WrongSide, side=1):
+            rescue(Lane(9, 800), lane_of=1)
 
     def test_take_no_more_than_the_side_gets(self, opened, rescue, alice, bob, accounts, deployer):
         before = accounts[5].balance, bob.balance

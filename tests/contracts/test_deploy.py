@@ -5,10 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import ape
 import click
 import pytest
 
-from scripts.deploy import ETHER, PRESETS, Preset, check, deploy, genesis_state
+from scripts.deploy import ETHER, PRESETS, Preset, check, deploy, deploy_channels, genesis_state
 from tandem.chain.genesis import genesis_header
 from tandem.chain.spec import ChainParameters, Deployment
 from tandem.machine.trace import STEP_DEPTH
@@ -80,3 +81,22 @@ def test_contracts_of_another_chain_are_found_out(deployed: Deployed, project: A
 def test_terms_of_another_preset_are_found_out(deployed: Deployed) -> None:
     with pytest.raises(click.ClickException, match="the bond"):
         deployed.check(PRESETS["development"])
+
+
+def test_channels_have_the_same_code_at_the_same_address_on_l2(deployed: Deployed) -> None:
+    for name in ("ChannelManager", "AppRegistry"):
+        address = Address(bytes.fromhex(deployed.contracts[name].address[2:]))
+        code = bytes(ape.chain.provider.get_code(deployed.contracts[name].address))
+        assert deployed.deployment.genesis.accounts[address].code == code != b""
+
+
+def test_channels_are_deployed_once_for_all_chains(deployed: Deployed, accounts: Any) -> None:
+    owner = accounts[7]
+    nonce = owner.nonce
+    again = deploy_channels(owner)
+    assert {name: contract.address for name, contract in again.items()} == {
+        name: deployed.contracts[name].address for name in again
+    }
+    assert owner.nonce == nonce
+    with pytest.raises(click.ClickException, match="the channel manager's registry"):
+        deployed.check(ChannelManager=owner.deploy(ape.project.ChannelManager, owner))

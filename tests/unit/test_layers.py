@@ -18,6 +18,7 @@ PURE = (
     "rollup",
     "machine",
     "disputes",
+    "channels",
 )
 IO = ("tandem.store", "tandem.l1", "tandem.node", "tandem.logs")
 IO_LIBRARIES = ("web3", "lmdb", "requests", "socket", "asyncio", "threading", "time", "structlog")

@@ -2,8 +2,9 @@
 pragma solidity 0.8.30;
 
 /// @title IApp
-/// @notice The rules of something that two players do by turns: a game, an auction, an escrow. Its state is bytes that it alone
-/// understands. All functions must give the same for the same arguments, whenever they are asked.
+/// @notice The rules of something that two players do by turns, one after the other: a game, an auction, an escrow. Its state is
+/// bytes that it alone understands. All functions must give the same for the same arguments, whenever they are asked; no move may
+/// lead out of a state that is over, and time that has passed may not change how that ended.
 interface IApp {
     /// @notice The state before the first turn.
     /// @param terms What the players agreed on.

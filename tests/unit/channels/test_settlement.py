@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tandem.channels.settlement import Funds, Knowledge, payable, secret_hash, settle
+from tandem.channels.signing import voucher_name
 from tandem.channels.states import Lane, Lock, LockKind
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Seconds
@@ -77,6 +78,7 @@ def test_conditions() -> None:
         revealed = {} if time is None else {KNOWN: Seconds(time)}
         assert payable(lock, Knowledge(revealed)) == expected
     for kind, said in product((LockKind.VOUCHER, LockKind.APP), (0, 7, 10, 99)):
-        known = Knowledge(vouchers={KNOWN: said}) if kind == LockKind.VOUCHER else Knowledge(outcomes={KNOWN: said})
+        vouchers, outcomes = {voucher_name(KNOWN, AT): said}, {KNOWN: said}
+        known = Knowledge(vouchers=vouchers) if kind == LockKind.VOUCHER else Knowledge(outcomes=outcomes)
         assert payable(Lock(10, AT, kind, KNOWN), known) == min(said, 10)
         assert payable(Lock(10, AT, kind, UNKNOWN), known) == 0

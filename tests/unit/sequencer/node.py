@@ -47,7 +47,7 @@ class SmallEngine:
         self.folder = folder
         accounts = {Address(bytes.fromhex(item.address[2:])): GenesisAccount(FUNDS) for item in ACCOUNTS}
         genesis = Genesis(GENESIS_TIME, accounts)
-        contracts = L1Contracts(31337, *[ZERO_ADDRESS] * 6, 1, Seconds(600), Seconds(3600))
+        contracts = L1Contracts(31337, *[ZERO_ADDRESS] * 8, 1, Seconds(600), Seconds(3600))
         Deployment(parameters, genesis, contracts).save(folder / "deployment.json")
         self.store = ChainStore(folder / "chain")
         with self.store.write() as session:

@@ -1,0 +1,257 @@
+"""One side of a channel: what it has signed, what it holds, what it may sign next. Frozen states in, frozen states out.
+
+Each side writes its own lane. It proposes a next state with its signature; the other checks it and signs too. So the
+receiver holds a state that both signed as soon as it has answered, the sender when the answer is there; until then the
+sender reckons with both. One proposal is under way at a time: what comes up meanwhile goes into the next.
+
+    one, proposal = one.propose((Pay(5),), sign)
+    other, ack = other.take(proposal, sign, now)
+    one = one.take_ack(ack)
+
+What holds, whatever the other side does (tests/unit/channels/test_endpoint.py): `guaranteed` is what a side gets in the
+end at least, if it shows what it holds and registers the secrets that it knows in time; only its own operations lower
+it.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, apply
+from tandem.channels.settlement import Funds, secret_hash
+from tandem.channels.signing import SigningDomain, check_signature
+from tandem.channels.states import ChannelKey, Lane, Lock, LockKind, Side
+from tandem.primitives.types import Address, Hash, Seconds
+
+Sign = Callable[[Hash], bytes]
+"""A digest to a signature of the own key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What a side asks of locks on the lane that it receives. Seconds."""
+
+    least_time: Seconds
+    """Before its expiry: to show a secret on chain must still be possible."""
+    most_time: Seconds
+    """The window less what it takes: an expired lock must not outlast a close."""
+    grace: Seconds
+    """Behind its expiry: then no secret can be registered in time any more, whatever L1 re-organises."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedLane:
+    """A state that both sides signed, by side; nonce 0: none, and no signatures."""
+
+    lane: Lane = Lane()
+    signatures: tuple[bytes, bytes] = (b"", b"")
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A next state of the sender's lane, by what it does."""
+
+    channel: Hash
+    nonce: int
+    operations: tuple[Operation, ...]
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Ack:
+    """The receiver has signed it too."""
+
+    channel: Hash
+    nonce: int
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """All that a side knows of a channel."""
+
+    key: ChannelKey
+    side: Side
+    domain: SigningDomain
+    terms: Terms
+    funds: Funds
+    """As far as the chain is certain of it."""
+    mine: SignedLane = SignedLane()
+    """The newest state of the own lane that it holds."""
+    proposal: Proposal | None = None
+    """Under way: the other side may hold it."""
+    theirs: SignedLane = SignedLane()
+    """The newest state of the other lane."""
+    secrets: Mapping[Hash, bytes] = field(default_factory=lambda: MappingProxyType({}))
+    """Of locks in the other's lane: hash -> secret."""
+    given_up: frozenset[Hash] = frozenset()
+    """References of locks in the other's lane that it has agreed to have dropped."""
+
+    # -- who is who
+
+    @property
+    def other(self) -> Side:
+        """The other side."""
+        return 0 if self.side else 1
+
+    @property
+    def proposed(self) -> Lane:
+        """The newest state of the own lane that the other side may hold."""
+        return self.mine.lane if self.proposal is None else apply(self.mine.lane, self.proposal.operations)
+
+    # -- money
+
+    @property
+    def spendable(self) -> int:
+        """What can be paid now: what is certain to come in less what may have gone out.
+
+        A lock that is being dropped may still be claimed by the state before.
+        """
+        outgoing = max(lane.transferred + lane.locked for lane in (self.mine.lane, self.proposed))
+        return self._net(self.side) + self.theirs.lane.transferred - outgoing
+
+    @property
+    def guaranteed(self) -> int:
+        """What this side gets in the end at least, wei or the token's units."""
+        sure = sum(lock.amount for lock in self.theirs.lane.locks if self._can_claim(lock))
+        return self.spendable + sure
+
+    def _net(self, side: Side) -> int:
+        return self.funds.deposits[side] - self.funds.withdrawn[side]
+
+    def _can_claim(self, lock: Lock) -> bool:
+        return lock.kind == LockKind.HASH and lock.ref in self.secrets
+
+    # -- the own lane
+
+    def propose(self, operations: tuple[Operation, ...], sign: Sign) -> tuple["Endpoint", Proposal]:
+        """Go on with the own lane. InvalidUpdate where it cannot be, or not yet."""
+        if self.proposal is not None:
+            raise InvalidUpdate(f"state {self.proposal.nonce} of the lane is still to be answered")
+        if not operations:
+            raise InvalidUpdate("nothing is to be done")
+        lane = apply(self.mine.lane, operations)
+        missing = lane.transferred + lane.locked - self._net(self.side) - self.theirs.lane.transferred
+        if missing > 0:
+            raise InvalidUpdate(f"{missing} are missing: {self.spendable} can be paid")
+        proposal = Proposal(self.key.id, lane.nonce, operations, sign(self._digest(self.side, lane)))
+        return replace(self, proposal=proposal), proposal
+
+    def take_ack(self, ack: Ack) -> "Endpoint":
+        """The other side has signed. An old answer, once more, changes nothing. BadSignature, InvalidUpdate."""
+        if ack.nonce <= self.mine.lane.nonce:
+            return self
+        if self.proposal is None or ack.nonce != self.proposal.nonce:
+            raise InvalidUpdate(f"state {ack.nonce} of the lane was never proposed")
+        lane = self.proposed
+        check_signature(self._digest(self.side, lane), ack.signature, self.key.party(self.other))
+        signed = SignedLane(lane, self._both(self.proposal.signature, ack.signature))
+        return replace(self, mine=signed, proposal=None)
+
+    # -- the other's lane
+
+    def take(self, proposal: Proposal, sign: Sign, now: Seconds) -> tuple["Endpoint", Ack]:
+        """Sign the next state of the other's lane, if it keeps the rules: BadSignature, InvalidUpdate.
+
+        The one that was signed last is answered again: the first answer may have been lost.
+        """
+        lane = self.theirs.lane
+        if proposal.nonce == lane.nonce and lane.nonce:
+            return self, Ack(self.key.id, lane.nonce, self.theirs.signatures[self.side])
+        if proposal.nonce != lane.nonce + 1:
+            raise InvalidUpdate(f"state {proposal.nonce} does not follow state {lane.nonce}")
+        after = apply(lane, proposal.operations)
+        digest = self._digest(self.other, after)
+        check_signature(digest, proposal.signature, self.key.party(self.other))
+        for operation in proposal.operations:
+            self._check(operation, now)
+        self._check_funds(after)
+        signature = sign(digest)
+        refs = {lock.ref for lock in after.locks}
+        taken = replace(
+            self,
+            theirs=SignedLane(after, self._both(signature, proposal.signature)),
+            secrets=MappingProxyType({ref: secret for ref, secret in self.secrets.items() if ref in refs}),
+            given_up=self.given_up & refs,
+        )
+        return taken, Ack(self.key.id, after.nonce, signature)
+
+    def _check(self, operation: Operation, now: Seconds) -> None:
+        match operation:
+            case AddLock(lock):
+                if not now + self.terms.least_time <= lock.expiry <= now + self.terms.most_time:
+                    least, most = self.terms.least_time, self.terms.most_time
+                    raise InvalidUpdate(f"the lock expires in {lock.expiry - now} s, not in {least} to {most}")
+            case DropLock(ref):
+                held = next((each for each in self.theirs.lane.locks if each.ref == ref), None)
+                if held is None or ref in self.given_up:
+                    return  # it was added by the same proposal, or is not wanted any more
+                if ref in self.secrets or now <= held.expiry + self.terms.grace:
+                    raise InvalidUpdate("the lock can still be claimed")
+
+    def _check_funds(self, lane: Lane) -> None:
+        """All of it could be paid. Of the own lane counts what this side can show: what both have signed."""
+        available = self._net(self.other) + self.mine.lane.transferred
+        if lane.transferred + lane.locked > available:
+            raise InvalidUpdate(f"the lane pays {lane.transferred + lane.locked}, the other side has {available}")
+
+    # -- locks in the other's lane
+
+    def learn(self, secret: bytes, now: Seconds) -> "Endpoint":
+        """Know the secret of a lock from here on. InvalidUpdate where none has it that can still be claimed."""
+        ref = secret_hash(secret)
+        locks = [lock for lock in self.theirs.lane.locks if lock.ref == ref and lock.kind == LockKind.HASH]
+        if not locks:
+            raise InvalidUpdate("there is no lock with this secret")
+        if now > locks[0].expiry:
+            raise InvalidUpdate(f"the lock has expired {now - locks[0].expiry} s ago")
+        return replace(self, secrets=MappingProxyType({**self.secrets, ref: secret}))
+
+    def give_up(self, ref: Hash) -> "Endpoint":
+        """Agree to have a lock dropped. InvalidUpdate where its secret is known: it is as good as money."""
+        if ref in self.secrets:
+            raise InvalidUpdate("the lock's secret is known")
+        return replace(self, given_up=self.given_up | {ref})
+
+    # -- after a reconnect
+
+    def resume(self, theirs_seen: int) -> Proposal | None:
+        """What to send again, by the nonce of the own lane that the other side says it has.
+
+        InvalidUpdate where that is newer than what is known here: the other side then shows it. A side that has lost
+        states is shown them (`mine`, `theirs`), and takes them by its own signatures: `restore`.
+        """
+        if theirs_seen > self.proposed.nonce:
+            raise InvalidUpdate(f"the other side has state {theirs_seen} of this lane, {self.proposed.nonce} is known")
+        return self.proposal
+
+    def restore(self, mine: SignedLane, theirs: SignedLane) -> "Endpoint":
+        """Take newer states from the other side, each if both have signed it. BadSignature.
+
+        Replace by nonce: to have lost data forfeits nothing.
+        """
+        result = self
+        if mine.lane.nonce > self.mine.lane.nonce:
+            self._check_both(self.side, mine)
+            keeps = self.proposal is not None and self.proposal.nonce > mine.lane.nonce
+            result = replace(result, mine=mine, proposal=self.proposal if keeps else None)
+        if theirs.lane.nonce > self.theirs.lane.nonce:
+            self._check_both(self.other, theirs)
+            result = replace(result, theirs=theirs)
+        return result
+
+    def _check_both(self, side: Side, signed: SignedLane) -> None:
+        digest = self._digest(side, signed.lane)
+        for party, signature in zip((self.key.party0, self.key.party1), signed.signatures, strict=True):
+            check_signature(digest, signature, party)
+
+    # -- signatures
+
+    def _digest(self, side: Side, lane: Lane) -> Hash:
+        return self.domain.lane(self.key.id, self._address(side), lane)
+
+    def _address(self, side: Side) -> Address:
+        return self.key.party(side)
+
+    def _both(self, own: bytes, others: bytes) -> tuple[bytes, bytes]:
+        return (others, own) if self.side else (own, others)

@@ -1,0 +1,72 @@
+"""What a lane's next state does, seen by both sides alike. One signature pair covers as many operations as fit."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from tandem.channels.states import MOST_AMOUNT, MOST_LOCKS, Lane, Lock
+from tandem.errors import TandemError
+from tandem.primitives.types import Hash
+
+
+class InvalidUpdate(TandemError):
+    """A lane's next state, or what it is made of, breaks a rule. The message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pay:
+    """For good, at once."""
+
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class AddLock:
+    """On a condition."""
+
+    lock: Lock
+
+
+@dataclass(frozen=True, slots=True)
+class PayLock:
+    """The condition is met: what was locked is paid for good."""
+
+    ref: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class DropLock:
+    """The condition will not be met: what was locked is the sender's again."""
+
+    ref: Hash
+
+
+Operation = Pay | AddLock | PayLock | DropLock
+
+
+def apply(lane: Lane, operations: Iterable[Operation]) -> Lane:
+    """The next state of a lane. InvalidUpdate where an operation makes no sense."""
+    transferred, locks = lane.transferred, {lock.ref: lock for lock in lane.locks}
+    for operation in operations:
+        match operation:
+            case Pay(amount):
+                _require(amount > 0, "nothing is paid")
+                transferred += amount
+            case AddLock(lock):
+                _require(lock.ref not in locks, "there is a lock with this reference already")
+                _require(lock.amount > 0, "nothing is locked")
+                locks[lock.ref] = lock
+            case PayLock(ref):
+                _require(ref in locks, "there is no such lock to pay")
+                transferred += locks.pop(ref).amount
+            case DropLock(ref):
+                _require(ref in locks, "there is no such lock to drop")
+                del locks[ref]
+    _require(len(locks) <= MOST_LOCKS, f"a lane has {MOST_LOCKS} locks at most")
+    after = replace(lane, nonce=lane.nonce + 1, transferred=transferred, locks=tuple(locks.values()))
+    _require(after.transferred + after.locked <= MOST_AMOUNT, "the lane has paid more than can be signed")
+    return after
+
+
+def _require(condition: bool, reason: str) -> None:
+    if not condition:
+        raise InvalidUpdate(reason)

@@ -50,6 +50,7 @@ contract ChannelManager is IChannelManager, Conditions, Payouts {
         returns (ChannelId id)
     {
         // SAFETY: anyone can use a permit that he has seen. What counts is the allowance, which the transfer asks for.
+        // slither-disable-next-line reentrancy-benign
         try IERC20Permit(key.token).permit(msg.sender, address(this), amount, deadline, v, r, s) {} catch {}
         return _openOwn(key, amount);
     }
@@ -70,12 +71,12 @@ contract ChannelManager is IChannelManager, Conditions, Payouts {
         if (_channels[id].status == Status.None) _open(key);
         else _requireStatus(id, Status.Open);
         address from = _party(key, side);
+        _credit(id, side, amount);
         uint256 before = IERC20(key.token).balanceOf(address(this));
         IERC3009(key.token).receiveWithAuthorization(
             from, address(this), amount, validAfter, validBefore, ChannelId.unwrap(id), v, r, s
         );
         _requireReceived(key.token, before, amount);
-        _credit(id, side, amount);
     }
 
     /// @inheritdoc IChannelManager

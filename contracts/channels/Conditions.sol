@@ -76,6 +76,7 @@ abstract contract Conditions {
                 } else if (kind == uint256(LockKind.VOUCHER)) {
                     total += _least(amount, vouchers[_voucherName(ref, expiry)]);
                 } else if (kind == uint256(LockKind.APP)) {
+                    // slither-disable-next-line calls-loop
                     total += _least(amount, outcomes.payoutOf(ref));
                 }
             }

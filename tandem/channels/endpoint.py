@@ -178,7 +178,7 @@ class Endpoint:
 
     def _check(self, operation: Operation, now: Seconds) -> None:
         match operation:
-            case AddLock(lock):
+            case AddLock(lock, _):
                 if not now + self.terms.least_time <= lock.expiry <= now + self.terms.most_time:
                     least, most = self.terms.least_time, self.terms.most_time
                     raise InvalidUpdate(f"the lock expires in {lock.expiry - now} s, not in {least} to {most}")

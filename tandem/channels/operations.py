@@ -24,6 +24,8 @@ class AddLock:
     """On a condition."""
 
     lock: Lock
+    onion: bytes = b""
+    """For the receiver, who may have to hand the payment on (tandem.channels.onion). Nobody signs it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ def apply(lane: Lane, operations: Iterable[Operation]) -> Lane:
             case Pay(amount):
                 _require(amount > 0, "nothing is paid")
                 transferred += amount
-            case AddLock(lock):
+            case AddLock(lock, _):
                 _require(lock.ref not in locks, "there is a lock with this reference already")
                 _require(lock.amount > 0, "nothing is locked")
                 locks[lock.ref] = lock

@@ -1,0 +1,121 @@
+"""Messages and kept states: each has one form, and no bytes do anything but give one or be refused."""
+
+import msgpack
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tandem.channels.endpoint import Ack, Proposal, SignedLane
+from tandem.channels.operations import AddLock, DropLock, Pay, PayLock
+from tandem.channels.states import Lane, Lock, LockKind
+from tandem.channels.wire import (
+    MOST_BYTES,
+    Copies,
+    GiveUp,
+    Message,
+    Reestablish,
+    Refused,
+    Reveal,
+    decode,
+    decode_endpoint,
+    encode,
+    encode_endpoint,
+)
+from tandem.errors import EncodingError
+from tests.unit.channels.test_endpoint import SECRETS, START, Pair, endpoint, lock, signer
+
+hashes = st.binary(min_size=32, max_size=32)
+signatures = st.binary(min_size=65, max_size=65)
+nonces = st.integers(0, 2**64 - 1)
+amounts = st.integers(1, 2**128 - 1)
+locks = st.builds(Lock, amounts, st.integers(0, 2**40 - 1), st.sampled_from(LockKind), hashes)
+operations = (
+    st.builds(Pay, amounts)
+    | st.builds(AddLock, locks, st.binary(max_size=40))
+    | st.builds(PayLock, hashes)
+    | st.builds(DropLock, hashes)
+)
+lanes = st.builds(Lane, st.integers(1, 2**64 - 1), st.integers(0, 2**128 - 1), st.lists(locks, max_size=3).map(tuple))
+signed = st.builds(SignedLane, lanes, st.tuples(signatures, signatures)) | st.just(SignedLane())
+messages = (
+    st.builds(Proposal, hashes, nonces, st.lists(operations, max_size=5).map(tuple), signatures)
+    | st.builds(Ack, hashes, nonces, signatures)
+    | st.builds(Reveal, hashes, hashes)
+    | st.builds(GiveUp, hashes, hashes, st.binary(max_size=40))
+    | st.builds(Reestablish, hashes, nonces, nonces)
+    | st.builds(Copies, hashes, signed, signed)
+    | st.builds(Refused, hashes, nonces, st.text(max_size=40))
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(messages)
+def test_what_is_sent_comes_in(message: Message) -> None:
+    assert decode(encode(message)) == message
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    st.binary(max_size=300)
+    | st.recursive(st.none() | st.integers() | st.binary(max_size=70), st.lists).map(lambda value: pack(value))
+)
+def test_other_bytes_are_refused(data: bytes) -> None:
+    try:
+        message = decode(data)
+    except EncodingError:
+        return
+    assert encode(message) == data
+
+
+def pack(value: object) -> bytes:
+    try:
+        return bytes(msgpack.packb(value))
+    except (OverflowError, ValueError):
+        return b""
+
+
+@settings(max_examples=300, deadline=None)
+@given(messages, st.data())
+def test_a_changed_byte_is_another_message_or_none(message: Message, data: st.DataObject) -> None:
+    sent = encode(message)
+    at = data.draw(st.integers(0, len(sent) - 1))
+    changed = sent[:at] + bytes([sent[at] ^ data.draw(st.integers(1, 255))]) + sent[at + 1 :]
+    try:
+        assert decode(changed) != message
+    except EncodingError:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("data", "reason"),
+    [
+        (b"\0" * (MOST_BYTES + 1), "bytes at most"),
+        (b"", "no message"),
+        (pack(7), "is a list"),
+        (pack([]), "no message of this kind"),
+        (pack([99]), "no message of this kind"),
+        (pack([2, b"\1" * 32, 5]), "3 fields belong here"),
+        (pack([2, b"\1" * 31, 5, b"\2" * 65]), "32 to 32 bytes"),
+        (pack([2, b"\1" * 32, -1, b"\2" * 65]), "64 bits"),
+        (pack([2, b"\1" * 32, True, b"\2" * 65]), "64 bits"),
+        (pack([1, b"\1" * 32, 1, [[0, b"\0\1"]], b"\2" * 65]), "the first of them not zero"),
+        (pack([1, b"\1" * 32, 1, [[9, b""]], b"\2" * 65]), "no operation of this kind"),
+        (pack([7, b"\1" * 32, 1, b"\xff"]), "no text"),
+        (b"\xdc\x00\x04\x02" + pack([b"\1" * 32, 5, b"\2" * 65])[1:], "not in the one form"),
+    ],
+)
+def test_what_is_wrong_is_said(data: bytes, reason: str) -> None:
+    with pytest.raises(EncodingError, match=reason):
+        decode(data)
+
+
+def test_a_side_is_kept_and_read_again() -> None:
+    pair = Pair()
+    pair.do(0, Pay(5), AddLock(lock(0, 30)), AddLock(lock(1, 7)))
+    pair.do(1, Pay(3))
+    side = pair.sides[1].learn(SECRETS[0], START).give_up(lock(1, 7).ref)
+    side, _ = side.propose((Pay(9), AddLock(lock(2, 4), b"onion")), signer(1))
+    assert decode_endpoint(encode_endpoint(side), endpoint(1)) == side
+    for damaged in (b"", pack([]), pack([1, 2, 3, [], []]), encode_endpoint(side)[:-1]):
+        with pytest.raises(EncodingError):
+            decode_endpoint(damaged, endpoint(1))

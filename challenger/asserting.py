@@ -1,6 +1,7 @@
 """Makes right assertions, each verified on the stepper before a bond is put on it."""
 
 import time
+from threading import Event
 
 import structlog
 
@@ -22,13 +23,16 @@ RETRY = 60.0
 class Asserting:
     """The asserting hand of one account."""
 
-    def __init__(self, store: ChainStore, l1: L1, sender: L1Sender, games: Games, verify_seconds: float) -> None:
-        """`verify_seconds`: how long to re-execute before each assertion."""
+    def __init__(
+        self, store: ChainStore, l1: L1, sender: L1Sender, games: Games, verify_seconds: float, stopping: Event
+    ) -> None:
+        """`verify_seconds`: how long to re-execute before each assertion. `stopping`: the daemon stops."""
         self._store = store
         self._l1 = l1
         self._sender = sender
         self._games = games
         self._verify_seconds = verify_seconds
+        self._stopping = stopping
         self._next_try: dict[Hash, float] = {}
         self._log = structlog.get_logger("asserting")
 
@@ -51,9 +55,11 @@ class Asserting:
         if own is None:
             return False
         try:
-            verified, total = own.verify(self._verify_seconds)
+            verified, total = own.verify(self._verify_seconds, self._stopping)
         except Disagreement as disagreement:
             self._games.disagree(parent, disagreement)
+            return False
+        if self._stopping.is_set():
             return False
         self._log.info("re-executed on the stepper", states=verified, of=total)
         return self._send(own.claim, bond)

@@ -84,7 +84,7 @@ class Defender(Role):
         self._games = Games(
             lambda parent: OwnClaim(store, deployment.parameters, commitments, parent, sender.address, step_files)
         )
-        self._asserting = Asserting(store, l1, sender, self._games, settings.verify_seconds)
+        self._asserting = Asserting(store, l1, sender, self._games, settings.verify_seconds, stopping)
         self._bonds: tuple[int, int] | None = None
         self._next_forget = 0.0
         self._missing: dict[str, int] = {}

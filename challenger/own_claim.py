@@ -2,6 +2,7 @@
 
 import time
 from contextlib import ExitStack
+from threading import Event
 
 from tandem.chain.spec import ChainParameters
 from tandem.disputes.traces import Claims
@@ -66,13 +67,17 @@ class OwnClaim:
             self.player = Player(Claims(parent.id, start, CheckedTrace(self._trace, self._files)), address)
             self._held = stack.pop_all()
 
-    def verify(self, seconds: float) -> tuple[int, int]:
-        """Re-execute from the first state on for so long. Gives (states verified, all of them).
+    def verify(self, seconds: float, stopping: Event) -> tuple[int, int]:
+        """Re-execute from the first state on for so long, or until the daemon stops. Gives (states verified, all).
 
         Disagreement at the first that differs.
         """
         deadline = time.monotonic() + seconds
-        return verify_assertion(self._chain, self._start, self._trace, deadline), len(self._trace.tree)
+
+        def is_enough() -> bool:
+            return stopping.is_set() or time.monotonic() >= deadline
+
+        return verify_assertion(self._chain, self._start, self._trace, is_enough), len(self._trace.tree)
 
     def close(self, for_good: bool = False) -> None:
         """Let go of the store. `for_good`: level 1 is not asked for again."""

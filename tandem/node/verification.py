@@ -3,7 +3,7 @@
 Who finds that they differ must make no move: either of the two has a bug.
 """
 
-import time
+from collections.abc import Callable
 
 from tandem.machine.chain import Chain
 from tandem.machine.trace import Boundaries, Boundary, StepTrace, boundary, states, walk
@@ -44,14 +44,14 @@ def verify_leaf(trace: Boundaries, leaf: int, files: GameFiles | None = None) ->
     return steps
 
 
-def verify_assertion(chain: Chain, start: Boundary, trace: Boundaries, deadline: float) -> int:
+def verify_assertion(chain: Chain, start: Boundary, trace: Boundaries, is_enough: Callable[[], bool]) -> int:
     """All of a trace's states by the stepper, from the first on. Disagreement at the first that differs.
 
-    `deadline`: of time.monotonic(). Gives how many leaves are verified: all of them, unless there was no more time.
+    `is_enough`: asked before each. Gives how many leaves are verified: all of them, unless it was enough before.
     """
     m = start.machine(chain)
     for leaf in range(len(trace.tree)):
-        if time.monotonic() >= deadline:
+        if is_enough():
             return leaf
         number = m.block.number
         count = walk(m)

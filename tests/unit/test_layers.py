@@ -22,7 +22,7 @@ PURE = (
 )
 IO = ("tandem.store", "tandem.l1", "tandem.node", "tandem.logs")
 IO_LIBRARIES = ("web3", "lmdb", "requests", "socket", "asyncio", "threading", "time", "structlog")
-PROGRAMS = ("sequencer", "challenger")
+PROGRAMS = ("sequencer", "challenger", "channels")
 
 
 def imports(file: Path) -> set[str]:

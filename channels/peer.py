@@ -1,0 +1,246 @@
+"""One channel's conversation with its other side, over any connection.
+
+    peer = Peer(blank_endpoint, store, sign)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(peer.talk(connection))      # ends with the connection; call it again with the next one
+        await peer.do(Pay(5))                         # when the other side has signed it, and that is on the disk
+
+Nothing is sent before what it follows from is on the disk. All that has come in by then is taken together: one write
+for many messages, and one signature pair for many payments. A connection may break anywhere: both sides tell one
+another where they stand (Reestablish), and what may have been lost is sent again.
+"""
+
+import asyncio
+import time
+from collections import deque
+from collections.abc import Callable
+from typing import Protocol
+
+import structlog
+
+from channels.store import StateStore
+from tandem.channels.endpoint import Ack, Endpoint, Proposal, Sign
+from tandem.channels.operations import InvalidUpdate, Operation
+from tandem.channels.signing import BadSignature
+from tandem.channels.wire import (
+    Copies,
+    GiveUp,
+    Message,
+    Reestablish,
+    Refused,
+    Reveal,
+    decode,
+    decode_endpoint,
+    encode,
+    encode_endpoint,
+)
+from tandem.errors import EncodingError, TandemError
+from tandem.primitives.types import Seconds
+
+MOST_AT_ONCE = 1_000
+"""Operations in one proposal."""
+MOST_WAITING = 100_000
+"""Operations that wait for their turn."""
+MOST_INCOMING = 1_000
+"""Messages that wait to be taken: then the connection is not read any more."""
+
+
+class ChannelBroken(TandemError):
+    """The other side has refused what it must take, or has sent what must be refused. People have to look at it."""
+
+
+class TooManyWaiting(TandemError):
+    """More operations are asked for than can be done: try again later."""
+
+
+class Connection(Protocol):
+    """A way for messages to the other side, in order. Both raise ConnectionError when it is gone."""
+
+    async def send(self, data: bytes, /) -> None:
+        """One message."""
+        ...
+
+    async def recv(self) -> bytes:
+        """The next one."""
+        ...
+
+
+class Peer:
+    """The other side of one channel. Not thread-safe: it is an event loop's."""
+
+    def __init__(self, blank: Endpoint, store: StateStore, sign: Sign, clock: Callable[[], float] = time.time) -> None:
+        """`blank`: a new side of the channel, for what chain and settings say. `sign`: by the own key."""
+        kept = store.load(blank.key.id)
+        self.endpoint = blank if kept is None else decode_endpoint(kept, blank)
+        self._store = store
+        self._sign = sign
+        self._clock = clock
+        self._waiting: deque[tuple[Operation, asyncio.Future[None]]] = deque()
+        self._under_way: list[asyncio.Future[None]] = []
+        self._incoming: asyncio.Queue[Message | None] = asyncio.Queue(MOST_INCOMING)
+        self._is_ready = False
+        """Whether both sides have told where they stand, and this one has all its states."""
+        self._broken: ChannelBroken | None = None
+        self._log = structlog.get_logger("peer").bind(channel=blank.key.id[:4].hex())
+
+    async def do(self, operation: Operation) -> None:
+        """Have an operation done on the own lane: returns when both sides have signed it.
+
+        InvalidUpdate where it cannot be done, TooManyWaiting, ChannelBroken. Cancelled by a stop, it may still be done.
+        """
+        if self._broken is not None:
+            raise self._broken
+        if len(self._waiting) >= MOST_WAITING:
+            raise TooManyWaiting(f"{MOST_WAITING} operations wait already")
+        done = asyncio.get_running_loop().create_future()
+        self._waiting.append((operation, done))
+        self._wake()
+        await done
+
+    async def talk(self, connection: Connection) -> None:
+        """Until the connection is gone. ChannelBroken when there is nothing more to say in this channel."""
+        if self._broken is not None:
+            raise self._broken
+        self._incoming = asyncio.Queue(MOST_INCOMING)
+        self._is_ready = False
+        side = self.endpoint
+        await connection.send(encode(Reestablish(side.key.id, side.proposed.nonce, side.theirs.lane.nonce)))
+        reading = asyncio.create_task(self._read(connection))
+        try:
+            while not reading.done() or not self._incoming.empty():
+                await self._turn(connection)
+            await reading
+        except ConnectionError:
+            return
+        finally:
+            reading.cancel()
+
+    # -- one turn: take what there is, keep it, answer
+
+    async def _turn(self, connection: Connection) -> None:
+        messages = [await self._incoming.get()]
+        while not self._incoming.empty():
+            messages.append(self._incoming.get_nowait())
+        before = self.endpoint
+        answers: list[Message] = []
+        settled: list[asyncio.Future[None]] = []
+        try:
+            for message in messages:
+                if message is not None:
+                    answers += self._take(message, settled)
+            answers += self._propose()
+        except (InvalidUpdate, BadSignature) as reason:
+            self.endpoint = before
+            self._under_way += settled
+            await connection.send(encode(Refused(before.key.id, before.theirs.lane.nonce + 1, str(reason))))
+            self._break(ChannelBroken(f"the other side broke a rule: {reason}"))
+        if self.endpoint is not before:
+            state = {before.key.id: encode_endpoint(self.endpoint)}
+            await asyncio.to_thread(self._store.save, state)
+        for done in settled:
+            if not done.done():
+                done.set_result(None)
+        for answer in answers:
+            await connection.send(encode(answer))
+
+    def _take(self, message: Message, settled: list[asyncio.Future[None]]) -> list[Message]:
+        now = Seconds(int(self._clock()))
+        side = self.endpoint
+        match message:
+            case Proposal():
+                self.endpoint, ack = side.take(message, self._sign, now)
+                return [ack]
+            case Ack():
+                self.endpoint = side.take_ack(message)
+                if self.endpoint is not side:
+                    settled += self._under_way
+                    self._under_way = []
+                return []
+            case Reveal(_, secret):
+                self.endpoint = side.learn(secret, now)
+                return []
+            case GiveUp(_, ref, _):
+                self.endpoint = side.give_up(ref)
+                return []
+            case Reestablish(_, mine, theirs):
+                return self._resume(mine, theirs)
+            case Copies(_, receivers, senders):
+                self.endpoint = side.restore(receivers, senders)
+                self._is_ready = True
+                return []
+            case Refused(_, nonce, reason):
+                self._break(ChannelBroken(f"the other side refuses state {nonce} of our lane: {reason}"))
+        return []
+
+    def _resume(self, other_proposed: int, other_holds: int) -> list[Message]:
+        """After a reconnect: what the other side may not have got."""
+        side = self.endpoint
+        # Who has lost states must not go on from old ones: the other side sends its copies.
+        self._is_ready = other_holds <= side.proposed.nonce and other_proposed <= side.theirs.lane.nonce + 1
+        answers: list[Message] = []
+        if other_proposed < side.theirs.lane.nonce or other_holds < side.mine.lane.nonce:
+            answers.append(Copies(side.key.id, side.theirs, side.mine))
+        if side.proposal is not None:
+            answers.append(side.proposal)
+        return answers
+
+    def _propose(self) -> list[Message]:
+        """Of what waits as much as goes into one proposal. What cannot be done fails alone."""
+        if not self._is_ready or self.endpoint.proposal is not None or not self._waiting:
+            return []
+        operations: list[Operation] = []
+        while self._waiting and len(operations) < MOST_AT_ONCE:
+            operation, done = self._waiting.popleft()
+            if not done.cancelled():
+                operations.append(operation)
+                self._under_way.append(done)
+        try:
+            self.endpoint, proposal = self.endpoint.propose(tuple(operations), self._sign)
+        except InvalidUpdate as reason:
+            return self._propose_singly(operations, reason)
+        return [proposal]
+
+    def _propose_singly(self, operations: list[Operation], reason: InvalidUpdate) -> list[Message]:
+        """Those of a round that can be done one after the other; the rest are told why not."""
+        futures, self._under_way = self._under_way, []
+        possible: list[Operation] = []
+        for operation, done in zip(operations, futures, strict=True):
+            try:
+                self.endpoint.propose((*possible, operation), lambda digest: b"")
+            except InvalidUpdate as own_reason:
+                done.set_exception(own_reason if len(operations) > 1 else reason)
+                continue
+            possible.append(operation)
+            self._under_way.append(done)
+        if not possible:
+            return []
+        self.endpoint, proposal = self.endpoint.propose(tuple(possible), self._sign)
+        return [proposal]
+
+    # -- the rest
+
+    async def _read(self, connection: Connection) -> None:
+        try:
+            while True:
+                message = decode(await connection.recv())
+                if message.channel == self.endpoint.key.id:
+                    await self._incoming.put(message)
+        except EncodingError as reason:
+            self._log.warning("the other side sends what is no message", reason=str(reason))
+            raise ConnectionError(str(reason)) from reason
+        finally:
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._incoming.empty():
+            self._incoming.put_nowait(None)
+
+    def _break(self, reason: ChannelBroken) -> None:
+        """Stand still: the lane's last states are what counts now."""
+        self._log.error("ALARM", message=str(reason))
+        self._broken = reason
+        for done in (*self._under_way, *(done for _, done in self._waiting)):
+            if not done.done():
+                done.set_exception(reason)
+        self._under_way, self._waiting = [], deque()
+        raise reason

@@ -1,0 +1,129 @@
+"""What a peer does at the edges: refusals, broken rules, too much at once. Over a connection in memory."""
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from channels.peer import ChannelBroken, Peer
+from channels.store import StateStore
+from tandem.channels.operations import DropLock, InvalidUpdate, Pay
+from tandem.channels.states import Lane, Side
+from tandem.channels.wire import Refused, encode
+from tandem.errors import ConfigError
+from tandem.primitives.hashing import keccak
+from tests.unit.channels.test_endpoint import KEY, START, endpoint, proposal_of, signer
+
+LIMIT = 10
+
+
+class Wire:
+    """One end of a connection in memory."""
+
+    def __init__(self, out: asyncio.Queue[bytes | None], into: asyncio.Queue[bytes | None]) -> None:
+        self._out, self._into = out, into
+
+    async def send(self, data: bytes, /) -> None:
+        await self._out.put(data)
+
+    async def recv(self) -> bytes:
+        data = await self._into.get()
+        if data is None:
+            raise ConnectionError("gone")
+        return data
+
+
+def wires() -> tuple[Wire, Wire]:
+    one: asyncio.Queue[bytes | None] = asyncio.Queue()
+    other: asyncio.Queue[bytes | None] = asyncio.Queue()
+    return Wire(one, other), Wire(other, one)
+
+
+def peer(folder: Path, side: Side) -> Peer:
+    return Peer(endpoint(side), StateStore(folder / f"{side}.sqlite"), signer(side), lambda: float(START))
+
+
+def test_payments_go_both_ways_and_what_cannot_be_done_fails_alone(tmp_path: Path) -> None:
+    async def run() -> None:
+        one, other = peer(tmp_path, 0), peer(tmp_path, 1)
+        talks = [asyncio.create_task(each.talk(wire)) for each, wire in zip((one, other), wires(), strict=True)]
+        async with asyncio.timeout(LIMIT):
+            wishes = [Pay(600), Pay(500), DropLock(keccak(b"none")), Pay(400)]
+            results = await asyncio.gather(*map(one.do, wishes), other.do(Pay(50)), return_exceptions=True)
+        for talk in talks:
+            talk.cancel()
+        assert [type(result) for result in results] == [
+            type(None),
+            InvalidUpdate,
+            InvalidUpdate,
+            type(None),
+            type(None),
+        ]
+        assert one.endpoint.mine.lane.transferred == other.endpoint.theirs.lane.transferred == 1_000
+        assert one.endpoint.theirs.lane.transferred == 50
+
+    asyncio.run(run())
+
+
+def test_a_broken_rule_ends_the_conversation_and_keeps_the_state(tmp_path: Path) -> None:
+    async def run() -> None:
+        honest = peer(tmp_path, 1)
+        foe, wire = wires()
+        talk = asyncio.create_task(honest.talk(wire))
+        waiting = asyncio.create_task(honest.do(Pay(1)))
+        await foe.recv()
+        await foe.send(encode(proposal_of(Lane(), Pay(2_000))))
+        async with asyncio.timeout(LIMIT):
+            with pytest.raises(ChannelBroken, match="the other side has 1000"):
+                await talk
+            with pytest.raises(ChannelBroken):
+                await waiting
+            with pytest.raises(ChannelBroken):
+                await honest.do(Pay(1))
+            with pytest.raises(ChannelBroken):
+                await honest.talk(wire)
+        assert honest.endpoint.theirs.lane == Lane()
+
+    asyncio.run(run())
+
+
+def test_a_refusal_is_told(tmp_path: Path) -> None:
+    async def run() -> None:
+        honest = peer(tmp_path, 0)
+        foe, wire = wires()
+        talk = asyncio.create_task(honest.talk(wire))
+        await foe.send(encode(Refused(KEY.id, 1, "I do not like it")))
+        async with asyncio.timeout(LIMIT):
+            with pytest.raises(ChannelBroken, match="I do not like it"):
+                await talk
+
+    asyncio.run(run())
+
+
+def test_bytes_that_are_no_message_end_the_connection_alone(tmp_path: Path) -> None:
+    async def run() -> None:
+        honest = peer(tmp_path, 0)
+        foe, wire = wires()
+        await foe.send(b"garbage")
+        async with asyncio.timeout(LIMIT):
+            await honest.talk(wire)
+        assert honest.endpoint == endpoint(0)
+
+    asyncio.run(run())
+
+
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "other"
+    path.write_bytes(b"something else entirely, but long enough" * 100)
+    with pytest.raises(ConfigError, match="no channel database"):
+        StateStore(path)
+
+
+def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "later"
+    with StateStore(path) as store:
+        store.save({KEY.id: b"state"})
+        assert (store.load(KEY.id), store.channels()) == (b"state", [KEY.id])
+        store._db.execute("PRAGMA user_version = 99")
+    with pytest.raises(ConfigError, match="version 99"):
+        StateStore(path)

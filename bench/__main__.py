@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bench.channels import show as show_channels
 from bench.disputes import show as show_disputes
 from bench.footprint import measure
 from bench.machine import show as show_machine
@@ -29,14 +30,18 @@ AIMS = {"ETH transfer": (3_000, 90), "ERC-20 transfer": (700, 110)}
 @click.option("--token", default=4_000, show_default=True, help="ERC-20 transfers.")
 @click.option("--only-machine", is_flag=True, help="Only the provable machine: no network is started.")
 @click.option("--only-disputes", is_flag=True, help="Only disputes, on a network of their own.")
-def main(ether: int, token: int, only_machine: bool, only_disputes: bool) -> None:
-    """Measure throughput beside anvil, the footprint on L1, re-derivation, the provable machine, and disputes."""
+@click.option("--only-channels", is_flag=True, help="Only payment channels: no network is started.")
+def main(ether: int, token: int, only_machine: bool, only_disputes: bool, only_channels: bool) -> None:
+    """Measure throughput beside anvil, the footprint on L1, re-derivation, the provable machine, channels, disputes."""
     console = Console(highlight=False, width=120)
-    if not only_disputes:
+    is_all = not (only_machine or only_disputes or only_channels)
+    if is_all or only_machine:
         show_machine(console)
-    if not only_machine and not only_disputes:
+    if is_all or only_channels:
+        show_channels(console)
+    if is_all:
         _show_network(console, ether, token)
-    if not only_machine:
+    if is_all or only_disputes:
         show_disputes(console)
 
 

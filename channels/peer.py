@@ -20,7 +20,8 @@ import structlog
 
 from channels.store import StateStore
 from tandem.channels.endpoint import Ack, Endpoint, Proposal, Sign
-from tandem.channels.operations import InvalidUpdate, Operation
+from tandem.channels.operations import DropLock, InvalidUpdate, Operation, PayLock
+from tandem.channels.settlement import secret_hash
 from tandem.channels.signing import BadSignature
 from tandem.channels.wire import (
     Copies,
@@ -35,7 +36,7 @@ from tandem.channels.wire import (
     encode_endpoint,
 )
 from tandem.errors import EncodingError, TandemError
-from tandem.primitives.types import Seconds
+from tandem.primitives.types import Hash, Seconds
 
 MOST_AT_ONCE = 1_000
 """Operations in one proposal."""
@@ -43,6 +44,10 @@ MOST_WAITING = 100_000
 """Operations that wait for their turn."""
 MOST_INCOMING = 1_000
 """Messages that wait to be taken: then the connection is not read any more."""
+
+
+Change = Callable[[Endpoint], tuple[Endpoint, Message]]
+"""What this side does by itself, and what it tells of it."""
 
 
 class ChannelBroken(TandemError):
@@ -77,6 +82,7 @@ class Peer:
         self._clock = clock
         self._waiting: deque[tuple[Operation, asyncio.Future[None]]] = deque()
         self._under_way: list[asyncio.Future[None]] = []
+        self._acts: deque[tuple[Change, asyncio.Future[None]]] = deque()
         self._incoming: asyncio.Queue[Message | None] = asyncio.Queue(MOST_INCOMING)
         self._is_ready = False
         """Whether both sides have told where they stand, and this one has all its states."""
@@ -94,6 +100,23 @@ class Peer:
             raise TooManyWaiting(f"{MOST_WAITING} operations wait already")
         done = asyncio.get_running_loop().create_future()
         self._waiting.append((operation, done))
+        self._wake()
+        await done
+
+    async def reveal(self, secret: bytes) -> None:
+        """Have a lock on the other's lane paid: the secret is kept, then told. InvalidUpdate, ChannelBroken."""
+        now = Seconds(int(self._clock()))
+        await self._say(lambda side: (side.learn(secret, now), Reveal(side.key.id, secret)))
+
+    async def give_up(self, ref: Hash, reason: bytes = b"") -> None:
+        """Have a lock on the other's lane dropped. InvalidUpdate where its secret is known, ChannelBroken."""
+        await self._say(lambda side: (side.give_up(ref), GiveUp(side.key.id, ref, reason)))
+
+    async def _say(self, change: Change) -> None:
+        if self._broken is not None:
+            raise self._broken
+        done = asyncio.get_running_loop().create_future()
+        self._acts.append((change, done))
         self._wake()
         await done
 
@@ -128,6 +151,7 @@ class Peer:
             for message in messages:
                 if message is not None:
                     answers += self._take(message, settled)
+            answers += self._act(settled)
             answers += self._propose()
         except (InvalidUpdate, BadSignature) as reason:
             self.endpoint = before
@@ -157,10 +181,10 @@ class Peer:
                     self._under_way = []
                 return []
             case Reveal(_, secret):
-                self.endpoint = side.learn(secret, now)
+                self._answer_lock(PayLock(secret_hash(secret)))
                 return []
             case GiveUp(_, ref, _):
-                self.endpoint = side.give_up(ref)
+                self._answer_lock(DropLock(ref))
                 return []
             case Reestablish(_, mine, theirs):
                 return self._resume(mine, theirs)
@@ -182,6 +206,30 @@ class Peer:
             answers.append(Copies(side.key.id, side.theirs, side.mine))
         if side.proposal is not None:
             answers.append(side.proposal)
+        answers += [Reveal(side.key.id, secret) for secret in side.secrets.values()]
+        answers += [GiveUp(side.key.id, ref, b"") for ref in side.given_up]
+        return answers
+
+    def _answer_lock(self, operation: PayLock | DropLock) -> None:
+        """The other side says what has become of a lock on the own lane: once, however often it says so."""
+        waiting = any(each == operation for each, _ in self._waiting)
+        if not waiting and any(lock.ref == operation.ref for lock in self.endpoint.proposed.locks):
+            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            done.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            self._waiting.append((operation, done))
+
+    def _act(self, acted: list[asyncio.Future[None]]) -> list[Message]:
+        """What this side has to say of locks on the other's lane."""
+        answers = []
+        while self._acts:
+            change, done = self._acts.popleft()
+            try:
+                self.endpoint, message = change(self.endpoint)
+            except InvalidUpdate as reason:
+                done.set_exception(reason)
+                continue
+            answers.append(message)
+            acted.append(done)
         return answers
 
     def _propose(self) -> list[Message]:
@@ -239,8 +287,9 @@ class Peer:
         """Stand still: the lane's last states are what counts now."""
         self._log.error("ALARM", message=str(reason))
         self._broken = reason
-        for done in (*self._under_way, *(done for _, done in self._waiting)):
+        waiting = [done for _, done in self._waiting] + [done for _, done in self._acts]
+        for done in (*self._under_way, *waiting):
             if not done.done():
                 done.set_exception(reason)
-        self._under_way, self._waiting = [], deque()
+        self._under_way, self._waiting, self._acts = [], deque(), deque()
         raise reason

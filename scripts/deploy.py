@@ -65,6 +65,8 @@ PROXY_MAKER = str(Account.recover_transaction(PROXY_TRANSACTION))
 """Its sender."""
 PROXY_COST = 10**16
 """Wei: 100,000 gas at the 100 gwei that the transaction pays."""
+EVERYWHERE = ("AppRegistry", "ChannelManager")
+"""What stands at the same address on every chain."""
 DEVELOPMENT_SEQUENCER = 1
 """Account of the development mnemonic that sequences where no --sequencer is given; `python -m sequencer` has it."""
 
@@ -151,7 +153,7 @@ def deploy_channels(deployer: Any) -> dict[str, Any]:
     """The contracts of payment channels, where they are on every chain. What is there already stays."""
     registry = _deploy_everywhere(deployer, "AppRegistry", b"")
     manager = _deploy_everywhere(deployer, "ChannelManager", bytes(12) + _address(registry.address))
-    return {"AppRegistry": registry, "ChannelManager": manager}
+    return dict(zip(EVERYWHERE, (registry, manager), strict=True))
 
 
 def _deploy_everywhere(deployer: Any, name: str, arguments: bytes) -> Any:
@@ -292,10 +294,9 @@ def _show(
     for name, contract in contracts.items():
         if name not in PROVERS:
             table.add_row(name, contract.address)
-    gas = sum(
-        contract.creation_metadata.receipt.gas_used for contract in contracts.values() if contract.creation_metadata
-    )
-    table.add_row("gas of the deployment", f"{gas:,}, {len(PROVERS)} provers behind Machine included")
+    own = (contract for name, contract in contracts.items() if name not in EVERYWHERE)
+    gas = sum(contract.creation_metadata.receipt.gas_used for contract in own)
+    table.add_row("gas of the deployment", f"{gas:,}, {len(PROVERS)} provers behind Machine included, channels not")
     table.add_row("sequencer", sequencer)
     table.add_row("L2 chain id", str(parameters.chain_id))
     table.add_row("challenge window", f"{preset.challenge_window:,} s")

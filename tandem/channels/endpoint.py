@@ -203,6 +203,8 @@ class Endpoint:
         locks = [lock for lock in self.theirs.lane.locks if lock.ref == ref and lock.kind == LockKind.HASH]
         if not locks:
             raise InvalidUpdate("there is no lock with this secret")
+        if ref in self.given_up:
+            raise InvalidUpdate("the lock was given up: the other side may drop it")
         if now > locks[0].expiry:
             raise InvalidUpdate(f"the lock has expired {now - locks[0].expiry} s ago")
         return replace(self, secrets=MappingProxyType({**self.secrets, ref: secret}))

@@ -116,6 +116,14 @@ def test_a_lock_whose_secret_is_known_is_never_given_up(pair: Pair) -> None:
         pair.sides[1].learn(SECRETS[0], Seconds(START + 10_001))
 
 
+def test_a_lock_that_was_given_up_is_not_counted_on_when_its_secret_comes_after_all(pair: Pair) -> None:
+    """The other side may drop it by that consent."""
+    pair.do(0, AddLock(lock(0, 100)))
+    pair.sides[1] = pair.sides[1].give_up(secret_hash(SECRETS[0]))
+    with pytest.raises(InvalidUpdate, match="was given up"):
+        pair.sides[1].learn(SECRETS[0], START)
+
+
 def test_what_is_being_dropped_cannot_be_spent_before_the_answer(pair: Pair) -> None:
     """Whoever withholds it still holds the state with the lock."""
     ref = secret_hash(SECRETS[0])
@@ -286,15 +294,28 @@ class Against(RuleBasedStateMachine):
     @rule(data=st.data())
     def foe_proposes(self, data: st.DataObject) -> None:
         """Anything that can be signed."""
-        lane = self.honest.theirs.lane
-        refs = [held.ref for held in lane.locks] or [secret_hash(SECRETS[0])]
+        refs = [held.ref for held in self.honest.theirs.lane.locks] or [secret_hash(SECRETS[0])]
         amounts = st.integers(1, 400)
         times = st.integers(0, 45_000)
         locks = st.builds(lambda n, a, t: AddLock(lock(n, a, self.now + t)), st.integers(0, 2), amounts, times)
         over = st.builds(PayLock, st.sampled_from(refs)) | st.builds(DropLock, st.sampled_from(refs))
-        operations = tuple(data.draw(st.lists(st.builds(Pay, amounts) | locks | over | over, min_size=1, max_size=3)))
+        self.offer(*data.draw(st.lists(st.builds(Pay, amounts) | locks | over, min_size=1, max_size=3)))
+
+    @rule(number=st.integers(0, 2), amount=st.integers(1, 100), time=st.integers(700, 20_000))
+    def foe_locks(self, number: int, amount: int, time: int) -> None:
+        """As it may."""
+        self.offer(AddLock(lock(number, amount, self.now + time)))
+
+    @rule(data=st.data())
+    def foe_drops(self, data: st.DataObject) -> None:
+        """A lock, whoever wants that."""
+        if ref := self.a_lock(data):
+            self.offer(DropLock(ref))
+
+    def offer(self, *operations: Operation) -> None:
+        """The foe's next state to the honest side, which may take it."""
         try:
-            after = apply(lane, operations)
+            after = apply(self.honest.theirs.lane, operations)
         except InvalidUpdate:
             return
         signature = sign_digest(DOMAIN.lane(KEY.id, PARTIES[self.foe], after), KEYS[self.foe])
@@ -402,6 +423,12 @@ class TakesAnyAck(Endpoint):
         )
 
 
+class LearnsWhatItGaveUp(Endpoint):
+    def learn(self, secret: bytes, now: Seconds) -> Endpoint:
+        given_up = self.given_up
+        return replace(Endpoint.learn(replace(self, given_up=frozenset()), secret, now), given_up=given_up)
+
+
 class LearnsTooLate(Endpoint):
     def learn(self, secret: bytes, now: Seconds) -> Endpoint:
         return Endpoint.learn(self, secret, Seconds(0))
@@ -413,6 +440,7 @@ FLAWED = (
     SpendsWhatIsBeingDropped,
     GivesUpWhatItKnows,
     TakesAnyAck,
+    LearnsWhatItGaveUp,
     LearnsTooLate,
 )
 

@@ -7,12 +7,12 @@ import pytest
 
 from channels.peer import ChannelBroken, Peer
 from channels.store import StateStore
-from tandem.channels.operations import DropLock, InvalidUpdate, Pay
+from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Pay
 from tandem.channels.states import Lane, Side
 from tandem.channels.wire import Refused, encode
 from tandem.errors import ConfigError
 from tandem.primitives.hashing import keccak
-from tests.unit.channels.test_endpoint import KEY, START, endpoint, proposal_of, signer
+from tests.unit.channels.test_endpoint import KEY, SECRETS, START, endpoint, lock, proposal_of, signer
 
 LIMIT = 10
 
@@ -61,6 +61,46 @@ def test_payments_go_both_ways_and_what_cannot_be_done_fails_alone(tmp_path: Pat
         ]
         assert one.endpoint.mine.lane.transferred == other.endpoint.theirs.lane.transferred == 1_000
         assert one.endpoint.theirs.lane.transferred == 50
+
+    asyncio.run(run())
+
+
+def test_locks_are_paid_for_their_secrets_and_dropped_by_consent(tmp_path: Path) -> None:
+    async def run() -> None:
+        one, other = peer(tmp_path, 0), peer(tmp_path, 1)
+        talks = [asyncio.create_task(each.talk(wire)) for each, wire in zip((one, other), wires(), strict=True)]
+        async with asyncio.timeout(LIMIT):
+            await asyncio.gather(one.do(AddLock(lock(0, 30))), one.do(AddLock(lock(1, 7))))
+            await other.reveal(SECRETS[0])
+            await other.give_up(lock(1, 7).ref)
+            with pytest.raises(InvalidUpdate, match="no lock with this secret"):
+                await other.reveal(SECRETS[2])
+            while other.endpoint.theirs.lane.locks:
+                await asyncio.sleep(0.01)
+        for talk in talks:
+            talk.cancel()
+        assert other.endpoint.theirs.lane.transferred == 30
+        assert (dict(other.endpoint.secrets), other.endpoint.given_up) == ({}, frozenset())
+
+    asyncio.run(run())
+
+
+def test_a_secret_that_was_told_to_nobody_is_told_after_a_reconnect(tmp_path: Path) -> None:
+    async def run() -> None:
+        one, other = peer(tmp_path, 0), peer(tmp_path, 1)
+        first = wires()
+        talks = [asyncio.create_task(each.talk(wire)) for each, wire in zip((one, other), first, strict=True)]
+        async with asyncio.timeout(LIMIT):
+            await one.do(AddLock(lock(0, 30)))
+            talks[0].cancel()
+            await other.reveal(SECRETS[0])
+            talks[1].cancel()
+            talks = [asyncio.create_task(each.talk(wire)) for each, wire in zip((one, other), wires(), strict=True)]
+            while other.endpoint.theirs.lane.locks:
+                await asyncio.sleep(0.01)
+        for talk in talks:
+            talk.cancel()
+        assert one.endpoint.mine.lane.transferred == 30
 
     asyncio.run(run())
 

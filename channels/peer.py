@@ -83,6 +83,8 @@ class Peer:
         self._waiting: deque[tuple[Operation, asyncio.Future[None]]] = deque()
         self._under_way: list[asyncio.Future[None]] = []
         self._acts: deque[tuple[Change, asyncio.Future[None]]] = deque()
+        self._lock_answers: dict[Hash, PayLock | DropLock] = {}
+        """What the other side has said of locks on the own lane, until it is proposed."""
         self._incoming: asyncio.Queue[Message | None] = asyncio.Queue(MOST_INCOMING)
         self._is_ready = False
         """Whether both sides have told where they stand, and this one has all its states."""
@@ -153,9 +155,11 @@ class Peer:
                     answers += self._take(message, settled)
             answers += self._act(settled)
             answers += self._propose()
-        except (InvalidUpdate, BadSignature) as reason:
+        except (InvalidUpdate, BadSignature, ChannelBroken) as reason:
             self.endpoint = before
             self._under_way += settled
+            if isinstance(reason, ChannelBroken):
+                self._break(reason)
             await connection.send(encode(Refused(before.key.id, before.theirs.lane.nonce + 1, str(reason))))
             self._break(ChannelBroken(f"the other side broke a rule: {reason}"))
         if self.endpoint is not before:
@@ -193,8 +197,7 @@ class Peer:
                 self._is_ready = True
                 return []
             case Refused(_, nonce, reason):
-                self._break(ChannelBroken(f"the other side refuses state {nonce} of our lane: {reason}"))
-        return []
+                raise ChannelBroken(f"the other side refuses state {nonce} of our lane: {reason}")
 
     def _resume(self, other_proposed: int, other_holds: int) -> list[Message]:
         """After a reconnect: what the other side may not have got."""
@@ -212,11 +215,8 @@ class Peer:
 
     def _answer_lock(self, operation: PayLock | DropLock) -> None:
         """The other side says what has become of a lock on the own lane: once, however often it says so."""
-        waiting = any(each == operation for each, _ in self._waiting)
-        if not waiting and any(lock.ref == operation.ref for lock in self.endpoint.proposed.locks):
-            done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            done.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
-            self._waiting.append((operation, done))
+        if any(lock.ref == operation.ref for lock in self.endpoint.proposed.locks):
+            self._lock_answers.setdefault(operation.ref, operation)
 
     def _act(self, acted: list[asyncio.Future[None]]) -> list[Message]:
         """What this side has to say of locks on the other's lane."""
@@ -226,7 +226,8 @@ class Peer:
             try:
                 self.endpoint, message = change(self.endpoint)
             except InvalidUpdate as reason:
-                done.set_exception(reason)
+                if not done.done():
+                    done.set_exception(reason)
                 continue
             answers.append(message)
             acted.append(done)
@@ -234,36 +235,42 @@ class Peer:
 
     def _propose(self) -> list[Message]:
         """Of what waits as much as goes into one proposal. What cannot be done fails alone."""
-        if not self._is_ready or self.endpoint.proposal is not None or not self._waiting:
+        if not self._is_ready or self.endpoint.proposal is not None or not (self._waiting or self._lock_answers):
             return []
-        operations: list[Operation] = []
-        while self._waiting and len(operations) < MOST_AT_ONCE:
+        held = {lock.ref for lock in self.endpoint.mine.lane.locks}
+        operations: list[Operation] = [each for ref, each in self._lock_answers.items() if ref in held]
+        self._lock_answers = {}
+        wishes: list[tuple[Operation, asyncio.Future[None]]] = []
+        while self._waiting and len(wishes) < MOST_AT_ONCE:
             operation, done = self._waiting.popleft()
-            if not done.cancelled():
-                operations.append(operation)
-                self._under_way.append(done)
+            if not done.done():
+                wishes.append((operation, done))
         try:
+            together = (*operations, *(operation for operation, _ in wishes))
+            self.endpoint, proposal = self.endpoint.propose(together, self._sign)
+        except InvalidUpdate:
+            wishes = self._possible(operations, wishes)
+            operations += [operation for operation, _ in wishes]
+            if not operations:
+                return []
             self.endpoint, proposal = self.endpoint.propose(tuple(operations), self._sign)
-        except InvalidUpdate as reason:
-            return self._propose_singly(operations, reason)
+        self._under_way += [done for _, done in wishes]
         return [proposal]
 
-    def _propose_singly(self, operations: list[Operation], reason: InvalidUpdate) -> list[Message]:
-        """Those of a round that can be done one after the other; the rest are told why not."""
-        futures, self._under_way = self._under_way, []
-        possible: list[Operation] = []
-        for operation, done in zip(operations, futures, strict=True):
+    def _possible(
+        self, before: list[Operation], wishes: list[tuple[Operation, asyncio.Future[None]]]
+    ) -> list[tuple[Operation, asyncio.Future[None]]]:
+        """Those that can be done one after the other; the rest are told why not."""
+        possible: list[tuple[Operation, asyncio.Future[None]]] = []
+        for operation, done in wishes:
             try:
-                self.endpoint.propose((*possible, operation), lambda digest: b"")
-            except InvalidUpdate as own_reason:
-                done.set_exception(own_reason if len(operations) > 1 else reason)
-                continue
-            possible.append(operation)
-            self._under_way.append(done)
-        if not possible:
-            return []
-        self.endpoint, proposal = self.endpoint.propose(tuple(possible), self._sign)
-        return [proposal]
+                done_before = (each for each, _ in possible)
+                self.endpoint.propose((*before, *done_before, operation), lambda digest: b"")
+            except InvalidUpdate as reason:
+                done.set_exception(reason)
+            else:
+                possible.append((operation, done))
+        return possible
 
     # -- the rest
 

@@ -149,7 +149,7 @@ interface IDisputeGame {
     function settleSteps(Edge calldata root, bytes32[] calldata losers) external;
 
     /// @notice Credits the moves along a way down from the root of a confirmed assertion to those who made them, and to who calls
-    /// what that costs, at most as much as the moves.
+    /// what that costs: at most as much as the moves, but in full where a disputed leaf is first shown to be true.
     /// @dev Where the way ends in a leaf, level-1 moves below it can be credited afterwards.
     function refundTrace(AssertionId assertion, Edge calldata root, Path calldata path) external;
 

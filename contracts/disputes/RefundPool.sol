@@ -76,8 +76,8 @@ abstract contract RefundPool is IDisputeGame {
         }
     }
 
-    /// @dev The cost of some gas, gwei, at what the sender pays: up to twice the base fee and a tip, so that no one drains the pool
-    /// by tipping himself, and up to what a lost bond can bear.
+    /// @dev The cost of some gas, gwei, at what the sender pays: up to twice the base fee and a tip, whatever he tips himself, and up
+    /// to what a lost bond can bear.
     function _priced(uint256 gas) internal view returns (uint40) {
         unchecked {
             uint256 most = 2 * block.basefee + TIP;

@@ -21,7 +21,7 @@ from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operati
 from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import SigningDomain, check_signature
 from tandem.channels.states import ChannelKey, Lane, Lock, LockKind, Side
-from tandem.primitives.types import Address, Hash, Seconds
+from tandem.primitives.types import Hash, Seconds
 
 Sign = Callable[[Hash], bytes]
 """A digest to a signature of the own key."""
@@ -250,10 +250,7 @@ class Endpoint:
     # -- signatures
 
     def _digest(self, side: Side, lane: Lane) -> Hash:
-        return self.domain.lane(self.key.id, self._address(side), lane)
-
-    def _address(self, side: Side) -> Address:
-        return self.key.party(side)
+        return self.domain.lane(self.key.id, self.key.party(side), lane)
 
     def _both(self, own: bytes, others: bytes) -> tuple[bytes, bytes]:
         return (others, own) if self.side else (own, others)

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 from tandem.channels.signing import NAME, TYPES, VERSION, SigningDomain, voucher_name, voucher_ref
 from tandem.channels.states import ChannelKey, Lane, Lock, LockKind, decode_locks, encode_locks
 from tandem.errors import EncodingError
-from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Address
 from tests.parity.values import PROPERTY, hashes32, uint64
 
@@ -117,4 +116,3 @@ def test_names_and_locks(channels, key, some):
 def test_other_bytes_are_no_locks(data):
     with pytest.raises(EncodingError):
         decode_locks(data)
-    assert keccak(data)

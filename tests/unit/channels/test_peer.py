@@ -7,9 +7,10 @@ import pytest
 
 from channels.peer import ChannelBroken, Peer
 from channels.store import StateStore
+from tandem.channels.endpoint import Proposal
 from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Pay
 from tandem.channels.states import Lane, Side
-from tandem.channels.wire import Refused, encode
+from tandem.channels.wire import Reestablish, Refused, decode, encode
 from tandem.errors import ConfigError
 from tandem.primitives.hashing import keccak
 from tests.unit.channels.test_endpoint import KEY, SECRETS, START, endpoint, lock, proposal_of, signer
@@ -136,6 +137,27 @@ def test_a_refusal_is_told(tmp_path: Path) -> None:
         async with asyncio.timeout(LIMIT):
             with pytest.raises(ChannelBroken, match="I do not like it"):
                 await talk
+
+    asyncio.run(run())
+
+
+def test_a_refusal_right_behind_an_answer_leaves_nobody_waiting(tmp_path: Path) -> None:
+    async def run() -> None:
+        honest = peer(tmp_path, 0)
+        foe, wire = wires()
+        talk = asyncio.create_task(honest.talk(wire))
+        waiting = asyncio.create_task(honest.do(Pay(1)))
+        async with asyncio.timeout(LIMIT):
+            await foe.recv()
+            await foe.send(encode(Reestablish(KEY.id, 0, 0)))
+            proposal = decode(await foe.recv())
+            assert isinstance(proposal, Proposal)
+            _, ack = endpoint(1).take(proposal, signer(1), START)
+            await foe.send(encode(ack))
+            await foe.send(encode(Refused(KEY.id, 1, "and yet")))
+            with pytest.raises(ChannelBroken, match="and yet"):
+                await talk
+            await asyncio.gather(waiting, return_exceptions=True)
 
     asyncio.run(run())
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import click
 
-from channels.link import listen, stay_connected
+from channels.link import Certificate, listen, stay_connected
 from channels.peer import Peer
-from channels.store import StateStore
+from channels.store import Journal, Store
 from tandem.channels.endpoint import Endpoint, Terms
 from tandem.channels.operations import Pay
 from tandem.channels.settlement import Funds
@@ -37,22 +37,25 @@ TERMS = Terms(Seconds(600), Seconds(40_000), Seconds(900))
 def main(side: Side, port: int, data: Path, in_flight: int, seconds: float) -> None:
     """Side 1 runs until it is killed."""
     endpoint = Endpoint(KEY, side, DOMAIN, TERMS, Funds((10**18, 10**18)))
-    with StateStore(data / f"{side}.sqlite") as store:
-        peer = Peer(endpoint, store, lambda digest: sign_digest(digest, KEYS[side]))
+    with Store(data / f"{side}.sqlite") as store:
         if side == 1:
-            asyncio.run(_answer(peer, port))
+            asyncio.run(_answer(_peer(endpoint, store), port, Certificate(data)))
         else:
-            print(json.dumps(asyncio.run(_pay(peer, port, in_flight, seconds))))
+            print(json.dumps(asyncio.run(_pay(_peer(endpoint, store), port, in_flight, seconds))))
 
 
-async def _answer(peer: Peer, port: int) -> None:
-    async with await listen("127.0.0.1", port, peer.talk) as server:
+def _peer(endpoint: Endpoint, store: Store) -> Peer:
+    return Peer(store.load(endpoint), Journal(store).keep, lambda digest: sign_digest(digest, KEYS[endpoint.side]))
+
+
+async def _answer(peer: Peer, port: int, certificate: Certificate) -> None:
+    async with await listen("127.0.0.1", port, peer.talk, certificate) as server:
         await server.serve_forever()
 
 
 async def _pay(peer: Peer, port: int, in_flight: int, seconds: float) -> dict[str, float]:
     """Payments a second, and how long they took, milliseconds."""
-    connected = asyncio.create_task(stay_connected(f"ws://127.0.0.1:{port}", peer.talk))
+    connected = asyncio.create_task(stay_connected(f"wss://127.0.0.1:{port}", peer.talk))
     await peer.do(Pay(1))
     took: list[float] = []
     begin = time.perf_counter()

@@ -1,6 +1,6 @@
 """One channel's conversation with its other side, over any connection.
 
-    peer = Peer(blank_endpoint, store, sign)
+    peer = Peer(endpoint, keep, sign)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(peer.talk(connection))      # ends with the connection; call it again with the next one
         await peer.do(Pay(5))                         # when the other side has signed it, and that is on the disk
@@ -13,29 +13,29 @@ another where they stand (Reestablish), and what may have been lost is sent agai
 import asyncio
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
-from channels.store import StateStore
-from tandem.channels.endpoint import Ack, Endpoint, Proposal, Sign
+from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Endpoint, Proposal, Sign
 from tandem.channels.operations import DropLock, InvalidUpdate, Operation, PayLock
-from tandem.channels.settlement import secret_hash
+from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import BadSignature
+from tandem.channels.states import CoopClose, Withdrawal
 from tandem.channels.wire import (
+    ChannelMessage,
     Copies,
+    Counted,
+    Declined,
     GiveUp,
     Message,
     Reestablish,
     Refused,
     Reveal,
-    decode,
-    decode_endpoint,
-    encode,
-    encode_endpoint,
 )
-from tandem.errors import EncodingError, TandemError
+from tandem.errors import TandemError
 from tandem.primitives.types import Hash, Seconds
 
 MOST_AT_ONCE = 1_000
@@ -45,13 +45,26 @@ MOST_WAITING = 100_000
 MOST_INCOMING = 1_000
 """Messages that wait to be taken: then the connection is not read any more."""
 
-
-Change = Callable[[Endpoint], tuple[Endpoint, Message]]
+Keep = Callable[[Endpoint], Awaitable[None]]
+"""Returns when a side's state is on the disk."""
+Change = Callable[[Endpoint], tuple[Endpoint, ChannelMessage | None]]
 """What this side does by itself, and what it tells of it."""
 
 
 class ChannelBroken(TandemError):
     """The other side has refused what it must take, or has sent what must be refused. People have to look at it."""
+
+
+class ChannelEnded(TandemError):
+    """The channel is being closed on chain: nothing more is signed in it."""
+
+
+class NotConnected(TandemError):
+    """The other side cannot be reached now: try again later."""
+
+
+class NotGranted(TandemError):
+    """The other side does not agree to what it was asked for; the message says why."""
 
 
 class TooManyWaiting(TandemError):
@@ -61,166 +74,321 @@ class TooManyWaiting(TandemError):
 class Connection(Protocol):
     """A way for messages to the other side, in order. Both raise ConnectionError when it is gone."""
 
-    async def send(self, data: bytes, /) -> None:
+    async def send(self, message: Message, /) -> None:
         """One message."""
         ...
 
-    async def recv(self) -> bytes:
+    async def recv(self) -> Message:
         """The next one."""
         ...
+
+
+class Listener(Protocol):
+    """Hears what happens in a channel, when it is on the disk. Must not wait. Anything may come twice."""
+
+    def received(self, peer: "Peer", operations: Sequence[Operation]) -> None:
+        """Both have signed the next state of the other's lane."""
+        ...
+
+    def done(self, peer: "Peer", operations: Sequence[Operation]) -> None:
+        """Both have signed the next state of the own lane."""
+        ...
+
+    def revealed(self, peer: "Peer", secret: bytes) -> None:
+        """The other side shows the secret of a lock on the own lane: `resolve` it by PayLock."""
+        ...
+
+    def given_up(self, peer: "Peer", ref: Hash, reason: bytes) -> None:
+        """The other side lets a lock on the own lane be dropped: `resolve` it by DropLock."""
+        ...
+
+
+class PayAtOnce:
+    """For a channel that stands alone: what is claimed is paid."""
+
+    def received(self, peer: "Peer", operations: Sequence[Operation]) -> None:
+        """Nothing to do."""
+
+    def done(self, peer: "Peer", operations: Sequence[Operation]) -> None:
+        """Nothing to do."""
+
+    def revealed(self, peer: "Peer", secret: bytes) -> None:
+        """Pay it."""
+        peer.resolve(PayLock(secret_hash(secret)))
+
+    def given_up(self, peer: "Peer", ref: Hash, reason: bytes) -> None:
+        """Drop it."""
+        peer.resolve(DropLock(ref))
+
+
+@dataclass(slots=True)
+class _Wish:
+    """An operation that waits, and who waits for it."""
+
+    operation: Operation
+    done: asyncio.Future[None]
+    is_patient: bool
+
+
+@dataclass(slots=True)
+class _Turn:
+    """What one turn has come to: told when it is on the disk."""
+
+    answers: list[ChannelMessage] = field(default_factory=list)
+    settled: list[asyncio.Future[None]] = field(default_factory=list)
+    events: list[Callable[[], None]] = field(default_factory=list)
 
 
 class Peer:
     """The other side of one channel. Not thread-safe: it is an event loop's."""
 
-    def __init__(self, blank: Endpoint, store: StateStore, sign: Sign, clock: Callable[[], float] = time.time) -> None:
-        """`blank`: a new side of the channel, for what chain and settings say. `sign`: by the own key."""
-        kept = store.load(blank.key.id)
-        self.endpoint = blank if kept is None else decode_endpoint(kept, blank)
-        self._store = store
+    def __init__(
+        self,
+        side: Endpoint,
+        keep: Keep,
+        sign: Sign,
+        listener: Listener | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """`side`: as it was kept, or a blank one. `sign`: by the own key."""
+        self.endpoint = side
+        self._keep = keep
         self._sign = sign
+        self._listener = listener or PayAtOnce()
         self._clock = clock
-        self._waiting: deque[tuple[Operation, asyncio.Future[None]]] = deque()
+        self._waiting: deque[_Wish] = deque()
         self._under_way: list[asyncio.Future[None]] = []
         self._acts: deque[tuple[Change, asyncio.Future[None]]] = deque()
         self._lock_answers: dict[Hash, PayLock | DropLock] = {}
-        """What the other side has said of locks on the own lane, until it is proposed."""
-        self._incoming: asyncio.Queue[Message | None] = asyncio.Queue(MOST_INCOMING)
+        """What has become of locks on the own lane, until it is proposed."""
+        self._consent: asyncio.Future[Consent] | None = None
+        """For which the one waits who has asked."""
+        self._incoming: asyncio.Queue[ChannelMessage | None] = asyncio.Queue(MOST_INCOMING)
+        self._turning = asyncio.Lock()
+        self._connection: Connection | None = None
         self._is_ready = False
         """Whether both sides have told where they stand, and this one has all its states."""
-        self._broken: ChannelBroken | None = None
-        self._log = structlog.get_logger("peer").bind(channel=blank.key.id[:4].hex())
+        self._over: ChannelBroken | ChannelEnded | None = None
+        self._log = structlog.get_logger("peer").bind(channel=side.key.id[:4].hex())
 
-    async def do(self, operation: Operation) -> None:
+    @property
+    def is_ready(self) -> bool:
+        """Whether the other side is there and payments can go."""
+        return self._is_ready and self._over is None
+
+    @property
+    def trouble(self) -> str | None:
+        """Why nothing more is signed."""
+        return None if self._over is None else str(self._over)
+
+    async def do(self, operation: Operation, *, is_patient: bool = True) -> None:
         """Have an operation done on the own lane: returns when both sides have signed it.
 
-        InvalidUpdate where it cannot be done, TooManyWaiting, ChannelBroken. Cancelled by a stop, it may still be done.
+        InvalidUpdate where it cannot be done, TooManyWaiting, ChannelBroken, ChannelEnded; NotConnected for who is not
+        patient. Cancelled by a stop, it may still be done.
         """
-        if self._broken is not None:
-            raise self._broken
+        self._check()
         if len(self._waiting) >= MOST_WAITING:
             raise TooManyWaiting(f"{MOST_WAITING} operations wait already")
+        if not is_patient and not self._is_ready:
+            raise NotConnected("the other side is not there")
         done = asyncio.get_running_loop().create_future()
-        self._waiting.append((operation, done))
+        self._waiting.append(_Wish(operation, done, is_patient))
         self._wake()
         await done
+
+    def resolve(self, operation: PayLock | DropLock) -> None:
+        """What has become of a lock on the own lane: proposed as soon as can be, once, however often it is said."""
+        if any(lock.ref == operation.ref for lock in self.endpoint.proposed.locks):
+            self._lock_answers.setdefault(operation.ref, operation)
+            self._wake()
 
     async def reveal(self, secret: bytes) -> None:
         """Have a lock on the other's lane paid: the secret is kept, then told. InvalidUpdate, ChannelBroken."""
-        now = Seconds(int(self._clock()))
-        await self._say(lambda side: (side.learn(secret, now), Reveal(side.key.id, secret)))
+        now = self._now()
+        await self._act(lambda side: (side.learn(secret, now), Reveal(side.key.id, secret)))
 
     async def give_up(self, ref: Hash, reason: bytes = b"") -> None:
         """Have a lock on the other's lane dropped. InvalidUpdate where its secret is known, ChannelBroken."""
-        await self._say(lambda side: (side.give_up(ref), GiveUp(side.key.id, ref, reason)))
+        await self._act(lambda side: (side.give_up(ref), GiveUp(side.key.id, ref, reason)))
 
-    async def _say(self, change: Change) -> None:
-        if self._broken is not None:
-            raise self._broken
-        done = asyncio.get_running_loop().create_future()
-        self._acts.append((change, done))
-        self._wake()
-        await done
+    async def inform(self, funds: Funds, time: Seconds) -> None:
+        """The chain is certain of this up to a block of that time."""
+
+        def change(side: Endpoint) -> tuple[Endpoint, ChannelMessage | None]:
+            after = side.informed(funds, time)
+            deposits = funds.deposits[side.other]
+            return after, None if deposits == side.funds.deposits[side.other] else Counted(side.key.id, deposits)
+
+        if self.endpoint.informed(funds, time) != self.endpoint:
+            await self._act(change)
+
+    async def withdraw(self, amount: int, valid_until: Seconds) -> tuple[Withdrawal, bytes]:
+        """What may be taken out on chain, and the other side's signature. InvalidUpdate, NotGranted, NotConnected."""
+        consent = await self._ask(lambda side: side.ask_withdrawal(amount, valid_until))
+        withdrawal = self.endpoint.withdrawals[self.endpoint.side]
+        if withdrawal is None:
+            raise NotGranted("it took too long: ask again")
+        return withdrawal, consent.signature
+
+    async def close(self, valid_until: Seconds) -> tuple[CoopClose, bytes]:
+        """How the channel may be ended, and the other side's signature. InvalidUpdate, NotGranted, NotConnected."""
+        consent = await self._ask(lambda side: side.ask_close(valid_until))
+        close = self.endpoint.signed_close
+        if close is None:
+            raise NotGranted("it took too long: ask again")
+        return close, consent.signature
+
+    def end(self, reason: str) -> None:
+        """Sign nothing more: the chain decides now."""
+        if self._over is None:
+            self._stand_still(ChannelEnded(reason))
+            self._wake()
 
     async def talk(self, connection: Connection) -> None:
-        """Until the connection is gone. ChannelBroken when there is nothing more to say in this channel."""
-        if self._broken is not None:
-            raise self._broken
-        self._incoming = asyncio.Queue(MOST_INCOMING)
-        self._is_ready = False
+        """Until the connection is gone. ChannelBroken, ChannelEnded when there is nothing more to say."""
         side = self.endpoint
-        await connection.send(encode(Reestablish(side.key.id, side.proposed.nonce, side.theirs.lane.nonce)))
+        if self._over is not None:
+            raise self._over
+        self._incoming, self._connection, self._is_ready = asyncio.Queue(MOST_INCOMING), connection, False
         reading = asyncio.create_task(self._read(connection))
         try:
-            while not reading.done() or not self._incoming.empty():
-                await self._turn(connection)
+            hello = Reestablish(
+                side.key.id, side.proposed.nonce, side.theirs.lane.nonce, side.funds.deposits[side.other]
+            )
+            await connection.send(hello)
+            while self._over is None and (not reading.done() or not self._incoming.empty()):
+                await self._take_turn(await self._incoming.get())
+            self._check()
             await reading
         except ConnectionError:
             return
         finally:
             reading.cancel()
+            self._connection, self._is_ready = None, False
+            self._disappoint()
 
     # -- one turn: take what there is, keep it, answer
 
-    async def _turn(self, connection: Connection) -> None:
-        messages = [await self._incoming.get()]
-        while not self._incoming.empty():
-            messages.append(self._incoming.get_nowait())
-        before = self.endpoint
-        answers: list[Message] = []
-        settled: list[asyncio.Future[None]] = []
+    async def _take_turn(self, *first: ChannelMessage | None) -> None:
+        """A turn that has begun comes to its end, whoever is cancelled meanwhile."""
+        await asyncio.shield(asyncio.ensure_future(self._turn(*first)))
+
+    async def _turn(self, *first: ChannelMessage | None) -> None:
+        async with self._turning:
+            messages = list(first)
+            while not self._incoming.empty():
+                messages.append(self._incoming.get_nowait())
+            await self._take_all(messages)
+
+    async def _take_all(self, messages: list[ChannelMessage | None]) -> None:
+        before, turn = self.endpoint, _Turn()
         try:
             for message in messages:
-                if message is not None:
-                    answers += self._take(message, settled)
-            answers += self._act(settled)
-            answers += self._propose()
+                if message is not None and self._over is None:
+                    self._take(message, turn)
+            self._do_acts(turn)
+            self._propose(turn)
         except (InvalidUpdate, BadSignature, ChannelBroken) as reason:
             self.endpoint = before
-            self._under_way += settled
-            if isinstance(reason, ChannelBroken):
-                self._break(reason)
-            await connection.send(encode(Refused(before.key.id, before.theirs.lane.nonce + 1, str(reason))))
-            self._break(ChannelBroken(f"the other side broke a rule: {reason}"))
+            self._under_way += turn.settled
+            if not isinstance(reason, ChannelBroken):
+                await self._send(Refused(before.key.id, before.theirs.lane.nonce + 1, str(reason)))
+                reason = ChannelBroken(f"the other side broke a rule: {reason}")
+            self._log.error("ALARM", message=str(reason))
+            self._stand_still(reason)
+            return
         if self.endpoint is not before:
-            state = {before.key.id: encode_endpoint(self.endpoint)}
-            await asyncio.to_thread(self._store.save, state)
-        for done in settled:
+            await self._keep(self.endpoint)
+        for done in turn.settled:
             if not done.done():
                 done.set_result(None)
-        for answer in answers:
-            await connection.send(encode(answer))
+        for event in turn.events:
+            event()
+        for answer in turn.answers:
+            await self._send(answer)
 
-    def _take(self, message: Message, settled: list[asyncio.Future[None]]) -> list[Message]:
-        now = Seconds(int(self._clock()))
-        side = self.endpoint
+    async def _send(self, message: ChannelMessage) -> None:
+        """What is lost for want of a connection is said again after the next Reestablish."""
+        try:
+            if self._connection is not None:
+                await self._connection.send(message)
+        except ConnectionError:
+            self._connection = None
+
+    def _take(self, message: ChannelMessage, turn: _Turn) -> None:
+        now, side = self._now(), self.endpoint
         match message:
-            case Proposal():
+            case Proposal(_, _, operations):
                 self.endpoint, ack = side.take(message, self._sign, now)
-                return [ack]
+                turn.answers.append(ack)
+                if self.endpoint is not side:
+                    turn.events.append(lambda: self._listener.received(self, operations))
             case Ack():
                 self.endpoint = side.take_ack(message)
-                if self.endpoint is not side:
-                    settled += self._under_way
+                if self.endpoint is not side and side.proposal is not None:
+                    done = side.proposal.operations
+                    turn.settled += self._under_way
                     self._under_way = []
-                return []
+                    turn.events.append(lambda: self._listener.done(self, done))
             case Reveal(_, secret):
-                self._answer_lock(PayLock(secret_hash(secret)))
-                return []
-            case GiveUp(_, ref, _):
-                self._answer_lock(DropLock(ref))
-                return []
-            case Reestablish(_, mine, theirs):
-                return self._resume(mine, theirs)
+                if self._has_lock(secret_hash(secret)):
+                    turn.events.append(lambda: self._listener.revealed(self, secret))
+            case GiveUp(_, ref, reason):
+                if self._has_lock(ref):
+                    turn.events.append(lambda: self._listener.given_up(self, ref, reason))
+            case Reestablish(_, mine, theirs, deposits):
+                self._count(deposits)
+                self._resume(mine, theirs, turn)
+            case Counted(_, deposits):
+                self._count(deposits)
             case Copies(_, receivers, senders):
                 self.endpoint = side.restore(receivers, senders)
                 self._is_ready = True
-                return []
-            case Refused(_, nonce, reason):
-                raise ChannelBroken(f"the other side refuses state {nonce} of our lane: {reason}")
+            case Refused(_, nonce, why):
+                raise ChannelBroken(f"the other side refuses state {nonce} of our lane: {why}")
+            case AskWithdrawal() | AskClose():
+                self._answer_ask(message, now, turn)
+            case Consent():
+                if self._consent is not None and not self._consent.done():
+                    self.endpoint = side.check_consent(message)
+                    turn.events.append(lambda: self._grant(message))
+            case Declined(_, why):
+                self.endpoint = side.declined()
+                turn.events.append(lambda: self._deny(why))
 
-    def _resume(self, other_proposed: int, other_holds: int) -> list[Message]:
+    def _resume(self, other_proposed: int, other_holds: int, turn: _Turn) -> None:
         """After a reconnect: what the other side may not have got."""
         side = self.endpoint
         # Who has lost states must not go on from old ones: the other side sends its copies.
         self._is_ready = other_holds <= side.proposed.nonce and other_proposed <= side.theirs.lane.nonce + 1
-        answers: list[Message] = []
         if other_proposed < side.theirs.lane.nonce or other_holds < side.mine.lane.nonce:
-            answers.append(Copies(side.key.id, side.theirs, side.mine))
+            turn.answers.append(Copies(side.key.id, side.theirs, side.mine))
         if side.proposal is not None:
-            answers.append(side.proposal)
-        answers += [Reveal(side.key.id, secret) for secret in side.secrets.values()]
-        answers += [GiveUp(side.key.id, ref, b"") for ref in side.given_up]
-        return answers
+            turn.answers.append(side.proposal)
+        turn.answers += [Reveal(side.key.id, secret) for secret in side.secrets.values()]
+        turn.answers += [GiveUp(side.key.id, ref, b"") for ref in sorted(side.given_up)]
 
-    def _answer_lock(self, operation: PayLock | DropLock) -> None:
-        """The other side says what has become of a lock on the own lane: once, however often it says so."""
-        if any(lock.ref == operation.ref for lock in self.endpoint.proposed.locks):
-            self._lock_answers.setdefault(operation.ref, operation)
+    def _count(self, deposits: int) -> None:
+        own = self.endpoint.funds.deposits[self.endpoint.side]
+        self.endpoint = self.endpoint.with_counted(None if deposits >= own else deposits)
 
-    def _act(self, acted: list[asyncio.Future[None]]) -> list[Message]:
-        """What this side has to say of locks on the other's lane."""
-        answers = []
+    def _has_lock(self, ref: Hash) -> bool:
+        return any(lock.ref == ref for lock in self.endpoint.proposed.locks)
+
+    def _answer_ask(self, ask: AskWithdrawal | AskClose, now: Seconds, turn: _Turn) -> None:
+        try:
+            if isinstance(ask, AskWithdrawal):
+                self.endpoint, consent = self.endpoint.sign_withdrawal(ask, self._sign, now)
+            else:
+                self.endpoint, consent = self.endpoint.sign_close(ask, self._sign, now)
+        except InvalidUpdate as reason:
+            turn.answers.append(Declined(ask.channel, str(reason)))
+        else:
+            turn.answers.append(consent)
+
+    def _do_acts(self, turn: _Turn) -> None:
+        """What this side has to say by itself."""
         while self._acts:
             change, done = self._acts.popleft()
             try:
@@ -229,60 +397,90 @@ class Peer:
                 if not done.done():
                     done.set_exception(reason)
                 continue
-            answers.append(message)
-            acted.append(done)
-        return answers
+            if message is not None:
+                turn.answers.append(message)
+            turn.settled.append(done)
 
-    def _propose(self) -> list[Message]:
+    def _propose(self, turn: _Turn) -> None:
         """Of what waits as much as goes into one proposal. What cannot be done fails alone."""
-        if not self._is_ready or self.endpoint.proposal is not None or not (self._waiting or self._lock_answers):
-            return []
-        held = {lock.ref for lock in self.endpoint.mine.lane.locks}
+        side = self.endpoint
+        is_paused = side.proposal is not None or side.asked_close is not None or side.signed_close is not None
+        if not self.is_ready or is_paused or not (self._waiting or self._lock_answers):
+            return
+        held = {lock.ref for lock in side.mine.lane.locks}
         operations: list[Operation] = [each for ref, each in self._lock_answers.items() if ref in held]
         self._lock_answers = {}
-        wishes: list[tuple[Operation, asyncio.Future[None]]] = []
+        wishes: list[_Wish] = []
         while self._waiting and len(wishes) < MOST_AT_ONCE:
-            operation, done = self._waiting.popleft()
-            if not done.done():
-                wishes.append((operation, done))
+            wish = self._waiting.popleft()
+            if not wish.done.done():
+                wishes.append(wish)
+        if not operations and not wishes:
+            return
         try:
-            together = (*operations, *(operation for operation, _ in wishes))
-            self.endpoint, proposal = self.endpoint.propose(together, self._sign)
+            together = (*operations, *(wish.operation for wish in wishes))
+            self.endpoint, proposal = side.propose(together, self._sign)
         except InvalidUpdate:
             wishes = self._possible(operations, wishes)
-            operations += [operation for operation, _ in wishes]
+            operations += [wish.operation for wish in wishes]
             if not operations:
-                return []
-            self.endpoint, proposal = self.endpoint.propose(tuple(operations), self._sign)
-        self._under_way += [done for _, done in wishes]
-        return [proposal]
+                return
+            self.endpoint, proposal = side.propose(tuple(operations), self._sign)
+        self._under_way += [wish.done for wish in wishes]
+        turn.answers.append(proposal)
 
-    def _possible(
-        self, before: list[Operation], wishes: list[tuple[Operation, asyncio.Future[None]]]
-    ) -> list[tuple[Operation, asyncio.Future[None]]]:
+    def _possible(self, before: list[Operation], wishes: list[_Wish]) -> list[_Wish]:
         """Those that can be done one after the other; the rest are told why not."""
-        possible: list[tuple[Operation, asyncio.Future[None]]] = []
-        for operation, done in wishes:
+        possible: list[_Wish] = []
+        for wish in wishes:
             try:
-                done_before = (each for each, _ in possible)
-                self.endpoint.propose((*before, *done_before, operation), lambda digest: b"")
+                done_before = (each.operation for each in possible)
+                self.endpoint.propose((*before, *done_before, wish.operation), lambda digest: b"")
             except InvalidUpdate as reason:
-                done.set_exception(reason)
+                wish.done.set_exception(reason)
             else:
-                possible.append((operation, done))
+                possible.append(wish)
         return possible
+
+    # -- what this side does by itself
+
+    async def _act(self, change: Change) -> None:
+        """Also where there is no connection, and when nothing is signed any more: secrets have to be kept."""
+        done = asyncio.get_running_loop().create_future()
+        self._acts.append((change, done))
+        while not done.done():
+            await self._take_turn()
+        await done
+
+    async def _ask(self, change: Change) -> Consent:
+        self._check()
+        if self._consent is not None:
+            raise InvalidUpdate("the other side is being asked for something already")
+        if not self._is_ready:
+            raise NotConnected("the other side is not there")
+        self._consent = asyncio.get_running_loop().create_future()
+        try:
+            await self._act(change)
+            return await self._consent
+        finally:
+            self._consent = None
+
+    def _grant(self, consent: Consent) -> None:
+        if self._consent is not None and not self._consent.done():
+            self._consent.set_result(consent)
+
+    def _deny(self, reason: str) -> None:
+        if self._consent is not None and not self._consent.done():
+            self._consent.set_exception(NotGranted(f"the other side does not agree: {reason}"))
 
     # -- the rest
 
     async def _read(self, connection: Connection) -> None:
         try:
             while True:
-                message = decode(await connection.recv())
-                if message.channel == self.endpoint.key.id:
+                message = await connection.recv()
+                if isinstance(message, ChannelMessage) and message.channel == self.endpoint.key.id:
                     await self._incoming.put(message)
-        except EncodingError as reason:
-            self._log.warning("the other side sends what is no message", reason=str(reason))
-            raise ConnectionError(str(reason)) from reason
         finally:
             self._wake()
 
@@ -290,13 +488,31 @@ class Peer:
         if self._incoming.empty():
             self._incoming.put_nowait(None)
 
-    def _break(self, reason: ChannelBroken) -> None:
-        """Stand still: the lane's last states are what counts now."""
-        self._log.error("ALARM", message=str(reason))
-        self._broken = reason
-        waiting = [done for _, done in self._waiting] + [done for _, done in self._acts]
-        for done in (*self._under_way, *waiting):
+    def _now(self) -> Seconds:
+        return Seconds(int(self._clock()))
+
+    def _check(self) -> None:
+        if self._over is not None:
+            raise self._over
+
+    def _disappoint(self) -> None:
+        """Tell those who do not want to wait for the next connection."""
+        gone = NotConnected("the other side is gone")
+        kept: deque[_Wish] = deque()
+        for wish in self._waiting:
+            if wish.is_patient:
+                kept.append(wish)
+            elif not wish.done.done():
+                wish.done.set_exception(gone)
+        self._waiting = kept
+        if self._consent is not None and not self._consent.done():
+            self._consent.set_exception(gone)
+
+    def _stand_still(self, reason: ChannelBroken | ChannelEnded) -> None:
+        """The lanes' last states are what counts now."""
+        self._over = reason
+        self._deny(str(reason))
+        for done in (*self._under_way, *(wish.done for wish in self._waiting)):
             if not done.done():
                 done.set_exception(reason)
-        self._under_way, self._waiting, self._acts = [], deque(), deque()
-        raise reason
+        self._under_way, self._waiting = [], deque()

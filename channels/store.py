@@ -1,38 +1,103 @@
-"""What a node keeps of its channels: SQLite, one row a channel. What was saved is on the disk when `save` returns."""
+"""What a node keeps: SQLite. What was written is on the disk when `write` returns; all of one call, or none of it.
 
+Many write at once (each channel, each payment): what comes while a commit is under way goes into the next one together.
+"""
+
+import asyncio
+import fcntl
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
+from tandem.channels.endpoint import Endpoint
+from tandem.channels.wire import decode_endpoint, encode_endpoint
 from tandem.errors import ConfigError
-from tandem.primitives.types import Hash
+from tandem.primitives.types import Address, Hash
 
-SCHEMA = 1
+SCHEMA = 2
 """Of the tables; kept in the file (user_version)."""
+TABLES = """
+CREATE TABLE states (channel BLOB PRIMARY KEY, state BLOB NOT NULL);
+CREATE TABLE nodes (address BLOB PRIMARY KEY, public_key BLOB NOT NULL, url TEXT NOT NULL);
+CREATE TABLE invoices (ref BLOB PRIMARY KEY, created INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE TABLE payments (ref BLOB PRIMARY KEY, created INTEGER NOT NULL, is_open INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE INDEX open_payments ON payments (ref) WHERE is_open;
+CREATE INDEX newest_invoices ON invoices (created);
+CREATE INDEX newest_payments ON payments (created);
+CREATE TABLE history (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind TEXT NOT NULL, record BLOB NOT NULL);
+CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+"""
+MOST_WRITES = 10_000
+"""In one commit."""
 
 
-class StateStore:
-    """The newest state of each channel (tandem.channels.wire.encode_endpoint). For one thread at a time."""
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One SQL statement."""
+
+    statement: str
+    values: tuple[Any, ...]
+
+
+def write_state(channel: Hash, state: bytes) -> Write:
+    """The newest state of a channel (tandem.channels.wire.encode_endpoint)."""
+    return Write("INSERT OR REPLACE INTO states VALUES (?, ?)", (channel, state))
+
+
+def write_node(address: Address, public_key: bytes, url: str) -> Write:
+    """Who has this address, and where; url empty: it connects to us."""
+    return Write("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?)", (address, public_key, url))
+
+
+def write_invoice(ref: Hash, created: int, record: bytes) -> Write:
+    """An invoice of our own."""
+    return Write("INSERT OR REPLACE INTO invoices VALUES (?, ?, ?)", (ref, created, record))
+
+
+def write_payment(ref: Hash, created: int, is_open: bool, record: bytes) -> Write:
+    """A payment that we make."""
+    return Write("INSERT OR REPLACE INTO payments VALUES (?, ?, ?, ?)", (ref, created, is_open, record))
+
+
+def write_history(time: int, kind: str, record: bytes) -> Write:
+    """Something that has happened."""
+    return Write("INSERT INTO history (time, kind, record) VALUES (?, ?, ?)", (time, kind, record))
+
+
+def write_setting(name: str, value: bytes) -> Write:
+    """Something that holds for good."""
+    return Write("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+
+
+class Store:
+    """The database: one thread writes, one reads."""
 
     def __init__(self, path: Path) -> None:
-        """ConfigError where the file is none of ours."""
+        """ConfigError where the file is none of ours, or in use by another node."""
         path.parent.mkdir(parents=True, exist_ok=True)
+        self._lock = path.with_suffix(".lock").open("wb")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as reason:
+            raise ConfigError(f"{path} is in use: is the node running already?") from reason
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
             # WAL with FULL: a commit is one write and one fsync, and a crash at any time leaves the last one whole.
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             [version] = self._db.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                self._db.execute("CREATE TABLE IF NOT EXISTS states (channel BLOB PRIMARY KEY, state BLOB NOT NULL)")
-                self._db.execute(f"PRAGMA user_version = {SCHEMA}")
+                self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
         except sqlite3.DatabaseError as reason:
             raise ConfigError(f"{path} is no channel database: {reason}") from reason
         if version not in (0, SCHEMA):
             raise ConfigError(f"{path} has tables of version {version}, this program knows {SCHEMA}")
 
-    def __enter__(self) -> "StateStore":
+    def __enter__(self) -> "Store":
         return self
 
     def __exit__(
@@ -40,21 +105,103 @@ class StateStore:
     ) -> None:
         self.close()
 
-    def load(self, channel: Hash) -> bytes | None:
-        """The newest state of a channel; None where there is none."""
-        row = self._db.execute("SELECT state FROM states WHERE channel = ?", (channel,)).fetchone()
-        return None if row is None else bytes(row[0])
-
-    def channels(self) -> list[Hash]:
-        """All that there are."""
-        return [Hash(bytes(row[0])) for row in self._db.execute("SELECT channel FROM states ORDER BY channel")]
-
-    def save(self, states: Mapping[Hash, bytes]) -> None:
-        """Keep newer states, all or none."""
+    def commit(self, writes: Sequence[Write]) -> None:
+        """All or none."""
         with self._db:
             self._db.execute("BEGIN")
-            self._db.executemany("INSERT OR REPLACE INTO states VALUES (?, ?)", list(states.items()))
+            for write in writes:
+                self._db.execute(write.statement, write.values)
+
+    def load(self, blank: Endpoint) -> Endpoint:
+        """A side as it was kept; `blank`, a new one, where it never was. EncodingError."""
+        kept = self._one("SELECT state FROM states WHERE channel = ?", blank.key.id)
+        return blank if kept is None else decode_endpoint(kept, blank)
+
+    def channels(self) -> list[Hash]:
+        """All that there are states of."""
+        return [Hash(bytes(row[0])) for row in self._reader.execute("SELECT channel FROM states ORDER BY channel")]
+
+    def nodes(self) -> list[tuple[Address, bytes, str]]:
+        """(address, public key, url) of all that we know."""
+        rows = self._reader.execute("SELECT address, public_key, url FROM nodes ORDER BY address")
+        return [(Address(bytes(address)), bytes(key), url) for address, key, url in rows]
+
+    def invoice(self, ref: Hash) -> bytes | None:
+        """An invoice's record."""
+        return self._one("SELECT record FROM invoices WHERE ref = ?", ref)
+
+    def payment(self, ref: Hash) -> bytes | None:
+        """A payment's record."""
+        return self._one("SELECT record FROM payments WHERE ref = ?", ref)
+
+    def open_payments(self) -> list[bytes]:
+        """Records of payments whose end is not known."""
+        return [bytes(row[0]) for row in self._reader.execute("SELECT record FROM payments WHERE is_open")]
+
+    def newest(self, table: str, count: int) -> list[bytes]:
+        """Records of `invoices` or `payments`, the newest first. ValueError for other tables."""
+        if table not in ("invoices", "payments"):
+            raise ValueError(table)
+        rows = self._reader.execute(f"SELECT record FROM {table} ORDER BY created DESC, rowid DESC LIMIT ?", (count,))
+        return [bytes(row[0]) for row in rows]
+
+    def history(self, count: int) -> Iterator[tuple[int, str, bytes]]:
+        """(time, kind, record) of what has happened last, the newest first."""
+        for row in self._reader.execute(
+            "SELECT time, kind, record FROM history ORDER BY number DESC LIMIT ?", (count,)
+        ):
+            yield row[0], row[1], bytes(row[2])
+
+    def setting(self, name: str) -> bytes | None:
+        """What holds for good."""
+        return self._one("SELECT value FROM settings WHERE name = ?", name)
 
     def close(self) -> None:
-        """What was saved stays."""
+        """What was written stays."""
+        self._reader.close()
         self._db.close()
+        self._lock.close()
+
+    def _one(self, query: str, key: Any) -> bytes | None:
+        row = self._reader.execute(query, (key,)).fetchone()
+        return None if row is None else bytes(row[0])
+
+
+class Journal:
+    """Writes of many in few commits. An event loop's."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._next: list[tuple[Sequence[Write], asyncio.Future[None]]] = []
+        self._running: asyncio.Task[None] | None = None
+
+    async def write(self, *writes: Write) -> None:
+        """Returns when it is on the disk. sqlite3.Error where it cannot be: nothing may be said then."""
+        done = asyncio.get_running_loop().create_future()
+        self._next.append((writes, done))
+        if self._running is None:
+            self._running = asyncio.create_task(self._run())
+        await done
+
+    async def keep(self, side: Endpoint) -> None:
+        """A side of a channel, as channels.peer.Keep."""
+        await self.write(write_state(side.key.id, encode_endpoint(side)))
+
+    async def _run(self) -> None:
+        try:
+            while self._next:
+                batch, self._next = self._next[:MOST_WRITES], self._next[MOST_WRITES:]
+                error = None
+                try:
+                    await asyncio.to_thread(self._store.commit, [write for writes, _ in batch for write in writes])
+                except sqlite3.Error as reason:
+                    error = reason
+                for _, done in batch:
+                    if done.done():
+                        continue
+                    if error is None:
+                        done.set_result(None)
+                    else:
+                        done.set_exception(error)
+        finally:
+            self._running = None

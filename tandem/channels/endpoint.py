@@ -20,11 +20,13 @@ from types import MappingProxyType
 from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, apply
 from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import SigningDomain, check_signature
-from tandem.channels.states import ChannelKey, Lane, Lock, LockKind, Side
+from tandem.channels.states import ChannelKey, CoopClose, Lane, Lock, LockKind, Side, Withdrawal
 from tandem.primitives.types import Hash, Seconds
 
 Sign = Callable[[Hash], bytes]
 """A digest to a signature of the own key."""
+LONGEST_CONSENT = Seconds(3_600)
+"""What is signed to be done on chain can be done no longer than that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,34 @@ class Ack:
 
 
 @dataclass(frozen=True, slots=True)
+class AskWithdrawal:
+    """The sender wants to take money out: `total` with all before."""
+
+    channel: Hash
+    total: int
+    valid_until: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class AskClose:
+    """The sender wants to end the channel with these balances."""
+
+    channel: Hash
+    balance0: int
+    balance1: int
+    valid_until: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """To what the receiver has asked for, by what it was asked until."""
+
+    channel: Hash
+    valid_until: Seconds
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Endpoint:
     """All that a side knows of a channel."""
 
@@ -86,6 +116,14 @@ class Endpoint:
     """Of locks in the other's lane: hash -> secret."""
     given_up: frozenset[Hash] = frozenset()
     """References of locks in the other's lane that it has agreed to have dropped."""
+    withdrawals: tuple[Withdrawal | None, Withdrawal | None] = (None, None)
+    """By side: what it may take out on chain until then. Reckoned with as taken."""
+    asked_close: CoopClose | None = None
+    """It has asked for the end, and pays nothing meanwhile."""
+    signed_close: CoopClose | None = None
+    """It has agreed to the end: nothing changes any more until that is void."""
+    counted: int | None = None
+    """Of the own deposits what the other side counts, as it says; None: all. It would refuse to be paid with others."""
 
     # -- who is who
 
@@ -117,7 +155,12 @@ class Endpoint:
         return self.spendable + sure
 
     def _net(self, side: Side) -> int:
-        return self.funds.deposits[side] - self.funds.withdrawn[side]
+        """What a side has put in and not taken out, nor may take out."""
+        consent, taken = self.withdrawals[side], self.funds.withdrawn[side]
+        deposits = self.funds.deposits[side]
+        if side == self.side and self.counted is not None:
+            deposits = min(deposits, self.counted)
+        return deposits - (taken if consent is None else max(taken, consent.total))
 
     def _can_claim(self, lock: Lock) -> bool:
         return lock.kind == LockKind.HASH and lock.ref in self.secrets
@@ -130,6 +173,7 @@ class Endpoint:
             raise InvalidUpdate(f"state {self.proposal.nonce} of the lane is still to be answered")
         if not operations:
             raise InvalidUpdate("nothing is to be done")
+        self._check_open()
         lane = apply(self.mine.lane, operations)
         missing = lane.transferred + lane.locked - self._net(self.side) - self.theirs.lane.transferred
         if missing > 0:
@@ -160,6 +204,8 @@ class Endpoint:
             return self, Ack(self.key.id, lane.nonce, self.theirs.signatures[self.side])
         if proposal.nonce != lane.nonce + 1:
             raise InvalidUpdate(f"state {proposal.nonce} does not follow state {lane.nonce}")
+        if self.signed_close is not None:
+            raise InvalidUpdate("the channel ends by consent")
         after = apply(lane, proposal.operations)
         digest = self._digest(self.other, after)
         check_signature(digest, proposal.signature, self.key.party(self.other))
@@ -173,6 +219,7 @@ class Endpoint:
             theirs=SignedLane(after, self._both(signature, proposal.signature)),
             secrets=MappingProxyType({ref: secret for ref, secret in self.secrets.items() if ref in refs}),
             given_up=self.given_up & refs,
+            asked_close=None,
         )
         return taken, Ack(self.key.id, after.nonce, signature)
 
@@ -214,6 +261,125 @@ class Endpoint:
         if ref in self.secrets:
             raise InvalidUpdate("the lock's secret is known")
         return replace(self, given_up=self.given_up | {ref})
+
+    # -- by consent, on chain
+
+    def ask_withdrawal(self, amount: int, valid_until: Seconds) -> tuple["Endpoint", AskWithdrawal]:
+        """Want to take so much out. It is reckoned with as taken from here on. InvalidUpdate."""
+        self._check_open()
+        if self.withdrawals[self.side] is not None:
+            raise InvalidUpdate("a withdrawal is under way: wait for its end")
+        if not 0 < amount <= self.spendable:
+            raise InvalidUpdate(f"{amount} cannot be taken out: {self.spendable} can be spent")
+        total = self.funds.withdrawn[self.side] + amount
+        asked = self._with_withdrawal(Withdrawal(self.side, total, valid_until))
+        return asked, AskWithdrawal(self.key.id, total, valid_until)
+
+    def sign_withdrawal(self, ask: AskWithdrawal, sign: Sign, now: Seconds) -> tuple["Endpoint", Consent]:
+        """Let the other side take out what it can spare. Asked again, the answer is the same. InvalidUpdate."""
+        wanted = Withdrawal(self.other, ask.total, ask.valid_until)
+        consent = Consent(self.key.id, ask.valid_until, sign(self.withdrawal_digest(wanted)))
+        if self.withdrawals[self.other] == wanted:
+            return self, consent
+        self._check_consent(ask.valid_until, now)
+        if self.withdrawals[self.other] is not None:
+            raise InvalidUpdate("a withdrawal is under way: wait for its end")
+        if ask.total <= self.funds.withdrawn[self.other]:
+            raise InvalidUpdate(f"{self.funds.withdrawn[self.other]} were taken out before")
+        after = self._with_withdrawal(wanted)
+        after._check_funds(self.theirs.lane)
+        return after, consent
+
+    def declined(self) -> "Endpoint":
+        """What this side has asked for is not to be had."""
+        own, other = self.withdrawals[self.side], self.withdrawals[self.other]
+        if own is not None and own.total > self.funds.withdrawn[self.side]:
+            own = None
+        withdrawals = (other, own) if self.side else (own, other)
+        return replace(self, withdrawals=withdrawals, asked_close=None)
+
+    def check_consent(self, consent: Consent) -> "Endpoint":
+        """The other side agrees to what this one has asked for. BadSignature; InvalidUpdate where nothing was asked."""
+        own, close = self.withdrawals[self.side], self.asked_close
+        if close is not None and close.valid_until == consent.valid_until:
+            check_signature(self.close_digest(close), consent.signature, self.key.party(self.other))
+            return replace(self, asked_close=None, signed_close=close)
+        if own is None or own.valid_until != consent.valid_until:
+            raise InvalidUpdate("nothing was asked for that this would be a consent to")
+        check_signature(self.withdrawal_digest(own), consent.signature, self.key.party(self.other))
+        return self
+
+    def withdrawal_digest(self, withdrawal: Withdrawal) -> Hash:
+        """What both sign."""
+        who = self.key.party(withdrawal.side)
+        return self.domain.withdraw(self.key.id, who, withdrawal.total, withdrawal.valid_until)
+
+    def ask_close(self, valid_until: Seconds) -> tuple["Endpoint", AskClose]:
+        """Want to end the channel, and stop paying. InvalidUpdate while anything is under way."""
+        self._check_quiet()
+        close = CoopClose(self._balances(), valid_until)
+        return replace(self, asked_close=close), AskClose(self.key.id, *close.balances, valid_until)
+
+    def sign_close(self, ask: AskClose, sign: Sign, now: Seconds) -> tuple["Endpoint", Consent]:
+        """Agree to the end, if the balances are right. Asked again, the answer is the same. InvalidUpdate."""
+        wanted = CoopClose((ask.balance0, ask.balance1), ask.valid_until)
+        if self.signed_close != wanted:
+            self._check_consent(ask.valid_until, now)
+            self._check_quiet()
+            if self._balances() != wanted.balances:
+                raise InvalidUpdate(f"the balances are {self._balances()} here, not {wanted.balances}")
+        signature = sign(self.close_digest(wanted))
+        return replace(self, signed_close=wanted), Consent(self.key.id, ask.valid_until, signature)
+
+    def close_digest(self, close: CoopClose) -> Hash:
+        """What both sign."""
+        return self.domain.coop_close(self.key.id, close.balances, close.valid_until)
+
+    def with_counted(self, deposits: int | None) -> "Endpoint":
+        """Of the own deposits the other side counts so much; None: all."""
+        return self if deposits == self.counted else replace(self, counted=deposits)
+
+    def informed(self, funds: Funds, time: Seconds) -> "Endpoint":
+        """Reckon with what the chain is certain of up to a block of this time: what it shows, and what is void."""
+
+        def is_pending(withdrawal: Withdrawal | None) -> bool:
+            return (
+                withdrawal is not None
+                and time <= withdrawal.valid_until
+                and funds.withdrawn[withdrawal.side] < withdrawal.total
+            )
+
+        one, other = (each if is_pending(each) else None for each in self.withdrawals)
+        asked, signed = (
+            close if close is not None and time <= close.valid_until else None
+            for close in (self.asked_close, self.signed_close)
+        )
+        return replace(self, funds=funds, withdrawals=(one, other), asked_close=asked, signed_close=signed)
+
+    def _with_withdrawal(self, withdrawal: Withdrawal) -> "Endpoint":
+        one, other = self.withdrawals
+        return replace(self, withdrawals=(one, withdrawal) if withdrawal.side else (withdrawal, other))
+
+    def _balances(self) -> tuple[int, int]:
+        """What each side has when nothing is under way."""
+        deposits, taken = self.funds.deposits, self.funds.withdrawn
+        own = deposits[self.side] - taken[self.side] + self.theirs.lane.transferred - self.mine.lane.transferred
+        rest = self.funds.total - own
+        return (rest, own) if self.side else (own, rest)
+
+    def _check_open(self) -> None:
+        if self.asked_close is not None or self.signed_close is not None:
+            raise InvalidUpdate("the channel ends by consent")
+
+    def _check_quiet(self) -> None:
+        self._check_open()
+        if self.proposal is not None or self.mine.lane.locks or self.theirs.lane.locks or any(self.withdrawals):
+            raise InvalidUpdate("payments or withdrawals are under way: wait for their end")
+
+    @staticmethod
+    def _check_consent(valid_until: Seconds, now: Seconds) -> None:
+        if not now < valid_until <= now + LONGEST_CONSENT:
+            raise InvalidUpdate(f"what is signed must be valid for up to {LONGEST_CONSENT} s, not {valid_until - now}")
 
     # -- after a reconnect
 

@@ -109,3 +109,20 @@ class Lane:
     def locks_hash(self) -> Hash:
         """Of the encoded locks; zero for none."""
         return keccak(encode_locks(self.locks)) if self.locks else ZERO_HASH
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """Money that a side takes out of an open channel. `total`: with all that it has taken before."""
+
+    side: Side
+    total: int
+    valid_until: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class CoopClose:
+    """How both sides agree to end a channel: what each gets."""
+
+    balances: tuple[int, int]
+    valid_until: Seconds

@@ -1,22 +1,42 @@
-"""What two sides of a channel send each other, and what a side keeps: as bytes, and back.
+"""What two nodes send each other, and what a side of a channel keeps: as bytes, and back.
 
-A message is a msgpack array, [kind, fields...], of at most 256 KiB. Amounts, of up to 128 bits, are byte strings
-without leading zeros; everything has one encoding. Whatever else comes in is an EncodingError, whose message says what
-is wrong with it: a peer's bytes never do anything else.
+A message is a msgpack array, [kind, fields...] (codec.py), of at most 256 KiB, with one encoding. Those about a channel
+begin with its name.
 """
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
-import msgpack
-
-from tandem.channels.endpoint import Ack, Endpoint, Proposal, SignedLane
+from tandem.channels.codec import (
+    ADDRESS,
+    AMOUNT,
+    HASH,
+    NUMBER,
+    PUBLIC_KEY,
+    SIGNATURE,
+    TIME,
+    Field,
+    Shape,
+    blob,
+    exactly,
+    many,
+    optional,
+    pack,
+    read_amount,
+    read_bytes,
+    read_hash,
+    require,
+    same,
+    text,
+    unpack,
+    write_amount,
+)
+from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Endpoint, Proposal, SignedLane
 from tandem.channels.operations import AddLock, DropLock, Operation, Pay, PayLock
-from tandem.channels.states import Lane, decode_locks, encode_locks
+from tandem.channels.states import CoopClose, Lane, Side, Withdrawal, decode_locks, encode_locks
 from tandem.errors import EncodingError
-from tandem.primitives.types import Hash
+from tandem.primitives.types import Address, Hash, Seconds
 
 MOST_BYTES = 256 << 10
 """Of a message: 64 locks with their onions and some thousand payments fit."""
@@ -26,6 +46,10 @@ MOST_ONION = 2_048
 """Bytes of what comes with a lock."""
 MOST_REASON = 1_024
 """Bytes of why something failed."""
+MOST_NEWS = 128
+"""Pieces of gossip in a message."""
+MOST_PIECE = 512
+"""Bytes of a piece of gossip."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,11 +71,21 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Reestablish:
-    """After a connection is made: the nonces of the newest states that the sender of this has."""
+    """After a connection is made: the nonces of the newest states that the sender has, and what it counts."""
 
     channel: Hash
     mine: int
     theirs: int
+    deposits: int
+    """Of the receiver's that the sender counts, wei or the token's units."""
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Of the receiver's deposits so much counts now."""
+
+    channel: Hash
+    deposits: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,123 +106,100 @@ class Refused:
     reason: str
 
 
-Message = Proposal | Ack | Reveal | GiveUp | Reestablish | Copies | Refused
+@dataclass(frozen=True, slots=True)
+class Declined:
+    """What was asked for (AskWithdrawal, AskClose, AskOpen) is not to be had, or not now."""
+
+    channel: Hash
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskOpen:
+    """May the sender open this channel, and would it be used?"""
+
+    channel: Hash
+    chain_id: int
+    token: Address
+    window: Seconds
+    salt: Hash
+    amount: int
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """The channel may be opened."""
+
+    channel: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Gossip: signed pieces (tandem.channels.gossip)."""
+
+    pieces: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Greeting:
+    """The first message of each side. `nonce`: what the other side signs."""
+
+    version: int
+    public_key: bytes
+    nonce: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class Proof:
+    """The second: a signature over the other's nonce and what the connection is bound to (channels/handshake.py)."""
+
+    signature: bytes
+
+
+ChannelMessage = (
+    Proposal
+    | Ack
+    | Reveal
+    | GiveUp
+    | Reestablish
+    | Counted
+    | Copies
+    | Refused
+    | AskWithdrawal
+    | AskClose
+    | Consent
+    | Declined
+)
+Message = ChannelMessage | AskOpen | Welcome | News | Greeting | Proof
 
 
 def encode(message: Message) -> bytes:
     """As it is sent."""
-    kind, fields = _fields(message)
-    return _pack([kind, *fields])
+    kind, shape = _SHAPES[type(message)]
+    return pack([kind, *shape.write(message)])
 
 
 def decode(data: bytes) -> Message:
     """What was sent. EncodingError."""
     if len(data) > MOST_BYTES:
         raise EncodingError(f"a message has {MOST_BYTES} bytes at most, not {len(data)}")
-    content = _unpack(data)
-    _require(bool(content) and isinstance(content[0], int) and content[0] in _READ, "there is no message of this kind")
-    message = _READ[content[0]](content[1:])
-    _require(encode(message) == data, "the message is not in the one form that it has")
+    content = unpack(data)
+    require(bool(content) and type(content[0]) is int and content[0] in _KINDS, "there is no message of this kind")
+    message: Message = _KINDS[content[0]].read(content[1:])
+    require(encode(message) == data, "the message is not in the one form that it has")
     return message
 
 
 def encode_endpoint(side: Endpoint) -> bytes:
     """What a side has to keep: all but what the chain and the settings say (key, side, domain, terms, funds)."""
-    proposal = None if side.proposal is None else _fields(side.proposal)[1]
-    secrets = sorted(side.secrets.items())
-    return _pack([_signed(side.mine), proposal, _signed(side.theirs), secrets, sorted(side.given_up)])
+    return pack([field.write(getattr(side, name)) for name, field in _KEPT.items()])
 
 
 def decode_endpoint(data: bytes, blank: Endpoint) -> Endpoint:
     """The side again. `blank`: a new one of the same channel. EncodingError."""
-    fields = _unpack(data)
-    _require(
-        len(fields) == 5 and isinstance(fields[3], list) and isinstance(fields[4], list), "this is no side's state"
-    )
-    mine, proposal, theirs, secrets, given_up = fields
-    return Endpoint(
-        blank.key,
-        blank.side,
-        blank.domain,
-        blank.terms,
-        blank.funds,
-        _read_signed(mine),
-        None if proposal is None else _read_proposal(proposal),
-        _read_signed(theirs),
-        _read_secrets(secrets),
-        frozenset(map(_hash, given_up)),
-    )
-
-
-# -- messages
-
-
-def _fields(message: Message) -> tuple[int, list[Any]]:
-    match message:
-        case Proposal(channel, nonce, operations, signature):
-            return 1, [channel, nonce, [_operation(each) for each in operations], signature]
-        case Ack(channel, nonce, signature):
-            return 2, [channel, nonce, signature]
-        case Reveal(channel, secret):
-            return 3, [channel, secret]
-        case GiveUp(channel, ref, reason):
-            return 4, [channel, ref, reason]
-        case Reestablish(channel, mine, theirs):
-            return 5, [channel, mine, theirs]
-        case Copies(channel, receivers, senders):
-            return 6, [channel, _signed(receivers), _signed(senders)]
-        case Refused(channel, nonce, reason):
-            return 7, [channel, nonce, reason.encode()]
-
-
-def _read_proposal(fields: list[Any]) -> Proposal:
-    channel, nonce, operations, signature = _exactly(fields, 4)
-    _require(isinstance(operations, list) and len(operations) <= MOST_OPERATIONS, "there are too many operations")
-    return Proposal(_hash(channel), _nonce(nonce), tuple(map(_read_operation, operations)), _bytes(signature, 65, 65))
-
-
-def _read_ack(fields: list[Any]) -> Ack:
-    channel, nonce, signature = _exactly(fields, 3)
-    return Ack(_hash(channel), _nonce(nonce), _bytes(signature, 65, 65))
-
-
-def _read_reveal(fields: list[Any]) -> Reveal:
-    channel, secret = _exactly(fields, 2)
-    return Reveal(_hash(channel), _bytes(secret, 32, 32))
-
-
-def _read_give_up(fields: list[Any]) -> GiveUp:
-    channel, ref, reason = _exactly(fields, 3)
-    return GiveUp(_hash(channel), _hash(ref), _bytes(reason, 0, MOST_REASON))
-
-
-def _read_reestablish(fields: list[Any]) -> Reestablish:
-    channel, mine, theirs = _exactly(fields, 3)
-    return Reestablish(_hash(channel), _nonce(mine), _nonce(theirs))
-
-
-def _read_copies(fields: list[Any]) -> Copies:
-    channel, receivers, senders = _exactly(fields, 3)
-    return Copies(_hash(channel), _read_signed(receivers), _read_signed(senders))
-
-
-def _read_refused(fields: list[Any]) -> Refused:
-    channel, nonce, reason = _exactly(fields, 3)
-    try:
-        return Refused(_hash(channel), _nonce(nonce), _bytes(reason, 0, MOST_REASON).decode())
-    except UnicodeDecodeError as error:
-        raise EncodingError("the reason is no text") from error
-
-
-_READ: Mapping[int, Callable[[list[Any]], Message]] = {
-    1: _read_proposal,
-    2: _read_ack,
-    3: _read_reveal,
-    4: _read_give_up,
-    5: _read_reestablish,
-    6: _read_copies,
-    7: _read_refused,
-}
+    values = exactly(unpack(data), len(_KEPT))
+    kept = {name: field.read(value) for (name, field), value in zip(_KEPT.items(), values, strict=True)}
+    return Endpoint(blank.key, blank.side, blank.domain, blank.terms, blank.funds, **kept)
 
 
 # -- parts
@@ -197,7 +208,7 @@ _READ: Mapping[int, Callable[[list[Any]], Message]] = {
 def _operation(operation: Operation) -> list[Any]:
     match operation:
         case Pay(amount):
-            return [0, _number(amount)]
+            return [0, write_amount(amount)]
         case AddLock(lock, onion):
             return [1, lock.encode(), onion]
         case PayLock(ref):
@@ -209,82 +220,84 @@ def _operation(operation: Operation) -> list[Any]:
 def _read_operation(value: Any) -> Operation:
     match value:
         case [0, bytes(amount)]:
-            return Pay(_read_number(amount))
+            return Pay(read_amount(amount))
         case [1, bytes(lock), bytes(onion)]:
-            [decoded] = decode_locks(_bytes(lock, 54, 54))
-            return AddLock(decoded, _bytes(onion, 0, MOST_ONION))
+            [decoded] = decode_locks(read_bytes(lock, 54, 54))
+            return AddLock(decoded, read_bytes(onion, 0, MOST_ONION))
         case [2, bytes(ref)]:
-            return PayLock(_hash(ref))
+            return PayLock(read_hash(ref))
         case [3, bytes(ref)]:
-            return DropLock(_hash(ref))
+            return DropLock(read_hash(ref))
     raise EncodingError("there is no operation of this kind")
 
 
 def _signed(signed: SignedLane) -> list[Any]:
     lane = signed.lane
-    return [lane.nonce, _number(lane.transferred), encode_locks(lane.locks), *signed.signatures]
+    return [lane.nonce, write_amount(lane.transferred), encode_locks(lane.locks), *signed.signatures]
 
 
 def _read_signed(value: Any) -> SignedLane:
-    _require(isinstance(value, list), "a lane's state is a list")
-    nonce, transferred, locks, *signatures = _exactly(value, 5)
-    most = 65 if nonce else 0
-    one, other = (_bytes(signature, most, most) for signature in signatures)
-    lane = Lane(_nonce(nonce), _read_number(_bytes(transferred, 0, 16)), decode_locks(_bytes(locks, 0, MOST_BYTES)))
+    require(isinstance(value, list), "a lane's state is a list")
+    nonce, transferred, locks, *signatures = exactly(value, 5)
+    nonce = NUMBER.read(nonce)
+    size = 65 if nonce else 0
+    one, other = (read_bytes(signature, size, size) for signature in signatures)
+    lane = Lane(nonce, read_amount(transferred), decode_locks(read_bytes(locks, 0, MOST_BYTES)))
     return SignedLane(lane, (one, other))
 
 
-def _read_secrets(pairs: list[Any]) -> Mapping[Hash, bytes]:
-    found = {}
-    for pair in pairs:
-        _require(isinstance(pair, list), "a secret has a hash")
-        ref, secret = _exactly(pair, 2)
-        found[_hash(ref)] = _bytes(secret, 32, 32)
-    return MappingProxyType(found)
+def _read_secret(pair: Any) -> tuple[Hash, bytes]:
+    require(isinstance(pair, list), "a secret has a hash")
+    ref, secret = exactly(pair, 2)
+    return read_hash(ref), read_bytes(secret, 32, 32)
 
 
-def _number(value: int) -> bytes:
-    return value.to_bytes((value.bit_length() + 7) // 8, "big")
+def _read_side(value: Any) -> Side:
+    require(value in (0, 1), "a side is 0 or 1")
+    return 1 if value else 0
 
 
-def _read_number(data: bytes) -> int:
-    _require(len(data) <= 16 and data[:1] != b"\0", "an amount has up to 16 bytes, the first of them not zero")
-    return int.from_bytes(data, "big")
+_LANE = Field(_signed, _read_signed)
+_OPERATIONS = many(Field(_operation, _read_operation), MOST_OPERATIONS)
+_REASON = text(MOST_REASON)
+_PROPOSAL = Shape(Proposal, (HASH, NUMBER, _OPERATIONS, SIGNATURE))
+_HASHES = many(HASH, MOST_OPERATIONS)
+_SECRETS = many(Field(list, _read_secret), MOST_OPERATIONS)
+_WITHDRAWALS = many(optional(Shape(Withdrawal, (Field(same, _read_side), AMOUNT, TIME)).field), 2)
+_BALANCES = many(AMOUNT, 2)
+_CLOSE = optional(Shape(CoopClose, (_BALANCES, TIME)).field)
 
+_KEPT = {
+    "mine": _LANE,
+    "proposal": optional(_PROPOSAL.field),
+    "theirs": _LANE,
+    "secrets": Field(
+        lambda secrets: _SECRETS.write(sorted(secrets.items())),
+        lambda value: MappingProxyType(dict(_SECRETS.read(value))),
+    ),
+    "given_up": Field(lambda refs: _HASHES.write(sorted(refs)), lambda value: frozenset(_HASHES.read(value))),
+    "withdrawals": _WITHDRAWALS,
+    "asked_close": _CLOSE,
+    "signed_close": _CLOSE,
+}
 
-def _hash(value: Any) -> Hash:
-    return Hash(_bytes(value, 32, 32))
-
-
-def _nonce(value: Any) -> int:
-    _require(type(value) is int and 0 <= value < 2**64, "a nonce has 64 bits")
-    return int(value)
-
-
-def _bytes(value: Any, least: int, most: int) -> bytes:
-    _require(isinstance(value, bytes) and least <= len(value) <= most, f"{least} to {most} bytes belong here")
-    return bytes(value)
-
-
-def _exactly(fields: list[Any], count: int) -> list[Any]:
-    _require(len(fields) == count, f"{count} fields belong here, not {len(fields)}")
-    return fields
-
-
-def _pack(value: Any) -> bytes:
-    packed: bytes = msgpack.packb(value, use_bin_type=True)
-    return packed
-
-
-def _unpack(data: bytes) -> list[Any]:
-    try:
-        value = msgpack.unpackb(data, raw=False, strict_map_key=True)
-    except (ValueError, msgpack.exceptions.UnpackException, RecursionError) as reason:
-        raise EncodingError("these bytes are no message") from reason
-    _require(isinstance(value, list), "a message is a list")
-    return list(value)
-
-
-def _require(condition: bool, reason: str) -> None:
-    if not condition:
-        raise EncodingError(reason)
+_KINDS: dict[int, Shape] = {
+    1: _PROPOSAL,
+    2: Shape(Ack, (HASH, NUMBER, SIGNATURE)),
+    3: Shape(Reveal, (HASH, HASH)),
+    4: Shape(GiveUp, (HASH, HASH, blob(0, MOST_REASON))),
+    5: Shape(Reestablish, (HASH, NUMBER, NUMBER, AMOUNT)),
+    6: Shape(Copies, (HASH, _LANE, _LANE)),
+    7: Shape(Refused, (HASH, NUMBER, _REASON)),
+    8: Shape(Counted, (HASH, AMOUNT)),
+    9: Shape(AskWithdrawal, (HASH, AMOUNT, TIME)),
+    10: Shape(AskClose, (HASH, AMOUNT, AMOUNT, TIME)),
+    11: Shape(Consent, (HASH, TIME, SIGNATURE)),
+    12: Shape(Declined, (HASH, _REASON)),
+    13: Shape(AskOpen, (HASH, NUMBER, ADDRESS, TIME, HASH, AMOUNT)),
+    14: Shape(Welcome, (HASH,)),
+    15: Shape(News, (many(blob(1, MOST_PIECE), MOST_NEWS),)),
+    16: Shape(Greeting, (NUMBER, PUBLIC_KEY, HASH)),
+    17: Shape(Proof, (SIGNATURE,)),
+}
+_SHAPES = {shape.kind: (kind, shape) for kind, shape in _KINDS.items()}

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import pytest
 
-from channels.store import StateStore
+from channels.store import Store
 from story.stage import ROOT
 from tandem.channels.endpoint import Endpoint
 from tandem.channels.settlement import Knowledge, settle
 from tandem.channels.states import Side
-from tandem.channels.wire import decode_endpoint
 from tests.support.channel_process import DEPOSIT, KEY, blank
 
 pytestmark = pytest.mark.e2e
@@ -60,10 +59,9 @@ def port() -> Iterator[int]:
 
 def kept(folder: Path, side: Side) -> Endpoint:
     """What a side has on its disk."""
-    with StateStore(folder / f"side{side}.sqlite") as store:
-        state = store.load(KEY.id)
-    assert state is not None
-    return decode_endpoint(state, blank(side))
+    with Store(folder / f"side{side}.sqlite") as store:
+        assert KEY.id in store.channels()
+        return store.load(blank(side))
 
 
 def wait_for(process: Process, signed: int) -> None:

@@ -8,9 +8,9 @@ import asyncio
 import signal
 from pathlib import Path
 
-from channels.link import listen, stay_connected
+from channels.link import Certificate, listen, stay_connected
 from channels.peer import Peer
-from channels.store import StateStore
+from channels.store import Journal, Store
 from tandem.channels.endpoint import Endpoint, Terms
 from tandem.channels.operations import Pay
 from tandem.channels.settlement import Funds
@@ -49,16 +49,16 @@ async def run(side: Side, port: int, folder: Path, in_flight: int) -> None:
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    with StateStore(folder / f"side{side}.sqlite") as store:
-        peer = Peer(blank(side), store, lambda digest: sign_digest(digest, KEYS[side]))
+    with Store(folder / f"side{side}.sqlite") as store:
+        peer = Peer(store.load(blank(side)), Journal(store).keep, lambda digest: sign_digest(digest, KEYS[side]))
         signed = [0]
         tasks = [asyncio.create_task(pay(peer, signed)) for _ in range(in_flight)]
         tasks.append(asyncio.create_task(tell(signed)))
         if side == 0:
-            tasks.append(asyncio.create_task(stay_connected(f"ws://127.0.0.1:{port}", peer.talk)))
+            tasks.append(asyncio.create_task(stay_connected(f"wss://127.0.0.1:{port}", peer.talk)))
             await stopping.wait()
         else:
-            async with await listen("127.0.0.1", port, peer.talk):
+            async with await listen("127.0.0.1", port, peer.talk, Certificate(folder)):
                 await stopping.wait()
         for task in tasks:
             task.cancel()

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from channels.peer import ChannelBroken, Peer
-from channels.store import StateStore
+from channels.store import Journal, Store, write_state
 from tandem.channels.endpoint import Proposal
 from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Pay
 from tandem.channels.states import Lane, Side
-from tandem.channels.wire import Reestablish, Refused, decode, encode
+from tandem.channels.wire import Message, Reestablish, Refused, encode_endpoint
 from tandem.errors import ConfigError
 from tandem.primitives.hashing import keccak
 from tests.unit.channels.test_endpoint import KEY, SECRETS, START, endpoint, lock, proposal_of, signer
@@ -21,27 +21,28 @@ LIMIT = 10
 class Wire:
     """One end of a connection in memory."""
 
-    def __init__(self, out: asyncio.Queue[bytes | None], into: asyncio.Queue[bytes | None]) -> None:
+    def __init__(self, out: asyncio.Queue[Message | None], into: asyncio.Queue[Message | None]) -> None:
         self._out, self._into = out, into
 
-    async def send(self, data: bytes, /) -> None:
-        await self._out.put(data)
+    async def send(self, message: Message, /) -> None:
+        await self._out.put(message)
 
-    async def recv(self) -> bytes:
-        data = await self._into.get()
-        if data is None:
+    async def recv(self) -> Message:
+        message = await self._into.get()
+        if message is None:
             raise ConnectionError("gone")
-        return data
+        return message
 
 
 def wires() -> tuple[Wire, Wire]:
-    one: asyncio.Queue[bytes | None] = asyncio.Queue()
-    other: asyncio.Queue[bytes | None] = asyncio.Queue()
+    one: asyncio.Queue[Message | None] = asyncio.Queue()
+    other: asyncio.Queue[Message | None] = asyncio.Queue()
     return Wire(one, other), Wire(other, one)
 
 
 def peer(folder: Path, side: Side) -> Peer:
-    return Peer(endpoint(side), StateStore(folder / f"{side}.sqlite"), signer(side), lambda: float(START))
+    store = Store(folder / f"{side}.sqlite")
+    return Peer(store.load(endpoint(side)), Journal(store).keep, signer(side), clock=lambda: float(START))
 
 
 def test_payments_go_both_ways_and_what_cannot_be_done_fails_alone(tmp_path: Path) -> None:
@@ -113,7 +114,7 @@ def test_a_broken_rule_ends_the_conversation_and_keeps_the_state(tmp_path: Path)
         talk = asyncio.create_task(honest.talk(wire))
         waiting = asyncio.create_task(honest.do(Pay(1)))
         await foe.recv()
-        await foe.send(encode(proposal_of(Lane(), Pay(2_000))))
+        await foe.send(proposal_of(Lane(), Pay(2_000)))
         async with asyncio.timeout(LIMIT):
             with pytest.raises(ChannelBroken, match="the other side has 1000"):
                 await talk
@@ -133,7 +134,7 @@ def test_a_refusal_is_told(tmp_path: Path) -> None:
         honest = peer(tmp_path, 0)
         foe, wire = wires()
         talk = asyncio.create_task(honest.talk(wire))
-        await foe.send(encode(Refused(KEY.id, 1, "I do not like it")))
+        await foe.send(Refused(KEY.id, 1, "I do not like it"))
         async with asyncio.timeout(LIMIT):
             with pytest.raises(ChannelBroken, match="I do not like it"):
                 await talk
@@ -149,27 +150,15 @@ def test_a_refusal_right_behind_an_answer_leaves_nobody_waiting(tmp_path: Path) 
         waiting = asyncio.create_task(honest.do(Pay(1)))
         async with asyncio.timeout(LIMIT):
             await foe.recv()
-            await foe.send(encode(Reestablish(KEY.id, 0, 0)))
-            proposal = decode(await foe.recv())
+            await foe.send(Reestablish(KEY.id, 0, 0, 1_000))
+            proposal = await foe.recv()
             assert isinstance(proposal, Proposal)
             _, ack = endpoint(1).take(proposal, signer(1), START)
-            await foe.send(encode(ack))
-            await foe.send(encode(Refused(KEY.id, 1, "and yet")))
+            await foe.send(ack)
+            await foe.send(Refused(KEY.id, 1, "and yet"))
             with pytest.raises(ChannelBroken, match="and yet"):
                 await talk
             await asyncio.gather(waiting, return_exceptions=True)
-
-    asyncio.run(run())
-
-
-def test_bytes_that_are_no_message_end_the_connection_alone(tmp_path: Path) -> None:
-    async def run() -> None:
-        honest = peer(tmp_path, 0)
-        foe, wire = wires()
-        await foe.send(b"garbage")
-        async with asyncio.timeout(LIMIT):
-            await honest.talk(wire)
-        assert honest.endpoint == endpoint(0)
 
     asyncio.run(run())
 
@@ -178,14 +167,14 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "other"
     path.write_bytes(b"something else entirely, but long enough" * 100)
     with pytest.raises(ConfigError, match="no channel database"):
-        StateStore(path)
+        Store(path)
 
 
 def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "later"
-    with StateStore(path) as store:
-        store.save({KEY.id: b"state"})
-        assert (store.load(KEY.id), store.channels()) == (b"state", [KEY.id])
+    with Store(path) as store:
+        store.commit([write_state(KEY.id, encode_endpoint(endpoint(0)))])
+        assert (store.load(endpoint(0)), store.channels()) == (endpoint(0), [KEY.id])
         store._db.execute("PRAGMA user_version = 99")
     with pytest.raises(ConfigError, match="version 99"):
-        StateStore(path)
+        Store(path)

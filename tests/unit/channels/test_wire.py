@@ -1,27 +1,37 @@
 """Messages and kept states: each has one form, and no bytes do anything but give one or be refused."""
 
+from dataclasses import replace
+
 import msgpack
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tandem.channels.endpoint import Ack, Proposal, SignedLane
+from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Proposal, SignedLane
 from tandem.channels.operations import AddLock, DropLock, Pay, PayLock
-from tandem.channels.states import Lane, Lock, LockKind
+from tandem.channels.states import CoopClose, Lane, Lock, LockKind
 from tandem.channels.wire import (
     MOST_BYTES,
+    AskOpen,
     Copies,
+    Counted,
+    Declined,
     GiveUp,
+    Greeting,
     Message,
+    News,
+    Proof,
     Reestablish,
     Refused,
     Reveal,
+    Welcome,
     decode,
     decode_endpoint,
     encode,
     encode_endpoint,
 )
 from tandem.errors import EncodingError
+from tandem.primitives.types import Seconds
 from tests.unit.channels.test_endpoint import SECRETS, START, Pair, endpoint, lock, signer
 
 hashes = st.binary(min_size=32, max_size=32)
@@ -42,7 +52,17 @@ messages = (
     | st.builds(Ack, hashes, nonces, signatures)
     | st.builds(Reveal, hashes, hashes)
     | st.builds(GiveUp, hashes, hashes, st.binary(max_size=40))
-    | st.builds(Reestablish, hashes, nonces, nonces)
+    | st.builds(Reestablish, hashes, nonces, nonces, amounts)
+    | st.builds(Counted, hashes, amounts)
+    | st.builds(AskWithdrawal, hashes, amounts, nonces)
+    | st.builds(AskClose, hashes, amounts, amounts, nonces)
+    | st.builds(Consent, hashes, nonces, signatures)
+    | st.builds(Declined, hashes, st.text(max_size=40))
+    | st.builds(AskOpen, hashes, nonces, st.binary(min_size=20, max_size=20), nonces, hashes, amounts)
+    | st.builds(Welcome, hashes)
+    | st.builds(News, st.lists(st.binary(min_size=1, max_size=40), max_size=3).map(tuple))
+    | st.builds(Greeting, nonces, st.binary(min_size=33, max_size=33), hashes)
+    | st.builds(Proof, signatures)
     | st.builds(Copies, hashes, signed, signed)
     | st.builds(Refused, hashes, nonces, st.text(max_size=40))
 )
@@ -114,8 +134,11 @@ def test_a_side_is_kept_and_read_again() -> None:
     pair.do(0, Pay(5), AddLock(lock(0, 30)), AddLock(lock(1, 7)))
     pair.do(1, Pay(3))
     side = pair.sides[1].learn(SECRETS[0], START).give_up(lock(1, 7).ref)
+    side, _ = side.ask_withdrawal(100, Seconds(START + 60))
     side, _ = side.propose((Pay(9), AddLock(lock(2, 4), b"onion")), signer(1))
+    asked = replace(side, asked_close=CoopClose((5, 6), START), signed_close=CoopClose((7, 0), START))
+    assert decode_endpoint(encode_endpoint(asked), endpoint(1)) == asked
     assert decode_endpoint(encode_endpoint(side), endpoint(1)) == side
-    for damaged in (b"", pack([]), pack([1, 2, 3, [], []]), encode_endpoint(side)[:-1]):
+    for damaged in (b"", pack([]), pack([1, 2, 3, [], [], [], None, None]), encode_endpoint(side)[:-1]):
         with pytest.raises(EncodingError):
             decode_endpoint(damaged, endpoint(1))

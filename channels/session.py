@@ -1,0 +1,90 @@
+"""An open connection to another node, shared by all channels with it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+import structlog
+
+from channels.link import Link
+from channels.peer import MOST_INCOMING
+from tandem.channels.wire import ChannelMessage, Message, Reestablish
+from tandem.primitives.types import Address, Hash
+
+MOST_EARLY = 1_000
+"""Channels that the other side speaks of before we know them."""
+
+
+class Session:
+    """One node at the other end, known by its public key."""
+
+    def __init__(self, link: Link, public_key: bytes, address: Address) -> None:
+        self.public_key = public_key
+        self.address = address
+        self.is_server = link.is_server
+        self._link = link
+        self._channels: dict[Hash, asyncio.Queue[Message | None]] = {}
+        self._early: dict[Hash, Reestablish] = {}
+        self._log = structlog.get_logger("session").bind(node=public_key[:5].hex())
+
+    async def send(self, message: Message) -> None:
+        """One message. ConnectionError when it is gone."""
+        await self._link.send(message)
+
+    async def close(self, reason: str) -> None:
+        """End it."""
+        await self._link.close(reason)
+
+    def connection(self, channel: Hash) -> "ChannelConnection":
+        """For one channel's messages."""
+        queue: asyncio.Queue[Message | None] = asyncio.Queue(MOST_INCOMING)
+        early = self._early.pop(channel, None)
+        if early is not None:
+            queue.put_nowait(early)
+        self._channels[channel] = queue
+        return ChannelConnection(self, channel, queue)
+
+    def forget(self, channel: Hash) -> None:
+        """Its messages are not wanted any more."""
+        self._channels.pop(channel, None)
+
+    async def run(self, take: Callable[[Message], Awaitable[None]]) -> None:
+        """Hand out messages until the connection is gone; `take` has those that are of no channel, and of none yet."""
+        try:
+            while True:
+                message = await self._link.recv()
+                if not isinstance(message, ChannelMessage):
+                    await take(message)
+                elif message.channel in self._channels:
+                    await self._channels[message.channel].put(message)
+                elif isinstance(message, Reestablish) and len(self._early) < MOST_EARLY:
+                    self._early[message.channel] = message
+                else:
+                    await take(message)
+        except ConnectionError as reason:
+            self._log.info("connection lost", reason=str(reason))
+        finally:
+            for queue in self._channels.values():
+                if queue.full():
+                    queue.get_nowait()
+                queue.put_nowait(None)
+
+
+class ChannelConnection:
+    """A session as one channel's (channels.peer.Connection)."""
+
+    def __init__(self, session: Session, channel: Hash, queue: asyncio.Queue[Message | None]) -> None:
+        self._session = session
+        self._channel = channel
+        self._queue = queue
+
+    async def send(self, message: Message, /) -> None:
+        """One message. ConnectionError when it is gone."""
+        await self._session.send(message)
+
+    async def recv(self) -> Message:
+        """The next one of this channel."""
+        message = await self._queue.get()
+        if message is None:
+            self._queue.put_nowait(None)
+            raise ConnectionError("the connection is gone")
+        return message

@@ -7,8 +7,8 @@ So nobody stands between them: who does shows another certificate (the channel b
 import asyncio
 import os
 
-from channels.identity import Identity, address_of_public_key
 from channels.link import Link
+from tandem.channels.identity import Identity, address_of_public_key
 from tandem.channels.signing import BadSignature, check_signature
 from tandem.channels.wire import Greeting, Proof
 from tandem.errors import EncodingError

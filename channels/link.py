@@ -111,13 +111,20 @@ async def listen(host: str, port: int, talk: Callable[[Link], Awaitable[None]], 
     )
 
 
-async def stay_connected(url: str, talk: Callable[[Link], Awaitable[None]]) -> None:
-    """Connect, and again whenever `talk` returns or the connection fails. Ends by what `talk` raises, or cancelled."""
+async def stay_connected(
+    url: str, talk: Callable[[Link], Awaitable[None]], before: Callable[[], Awaitable[None]] | None = None
+) -> None:
+    """Connect, and again whenever `talk` returns or the connection fails. Ends by what `talk` raises, or cancelled.
+
+    `before`: returns when a connection is wanted.
+    """
     log = structlog.get_logger("link").bind(url=url)
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
     context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
     pause = FIRST_PAUSE
     while True:
+        if before is not None:
+            await before()
         try:
             async with connect(
                 url,

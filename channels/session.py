@@ -12,6 +12,8 @@ from tandem.primitives.types import Address, Hash
 
 MOST_EARLY = 1_000
 """Channels that the other side speaks of before we know them."""
+MOST_POSTED = 256
+"""Messages that nobody waits for."""
 
 
 class Session:
@@ -21,14 +23,29 @@ class Session:
         self.public_key = public_key
         self.address = address
         self.is_server = link.is_server
+        self.gone = asyncio.Event()
         self._link = link
         self._channels: dict[Hash, asyncio.Queue[Message | None]] = {}
         self._early: dict[Hash, Reestablish] = {}
+        self._posting: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("session").bind(node=public_key[:5].hex())
 
     async def send(self, message: Message) -> None:
         """One message. ConnectionError when it is gone."""
         await self._link.send(message)
+
+    def post(self, message: Message) -> None:
+        """Without waiting. Where too much waits already it is dropped: for what is not missed."""
+        if len(self._posting) < MOST_POSTED:
+            task = asyncio.create_task(self._post(message))
+            self._posting.add(task)
+            task.add_done_callback(self._posting.discard)
+
+    async def _post(self, message: Message) -> None:
+        try:
+            await self._link.send(message)
+        except ConnectionError:
+            pass
 
     async def close(self, reason: str) -> None:
         """End it."""
@@ -37,6 +54,8 @@ class Session:
     def connection(self, channel: Hash) -> "ChannelConnection":
         """For one channel's messages."""
         queue: asyncio.Queue[Message | None] = asyncio.Queue(MOST_INCOMING)
+        if self.gone.is_set():
+            queue.put_nowait(None)
         early = self._early.pop(channel, None)
         if early is not None:
             queue.put_nowait(early)
@@ -63,6 +82,7 @@ class Session:
         except ConnectionError as reason:
             self._log.info("connection lost", reason=str(reason))
         finally:
+            self.gone.set()
             for queue in self._channels.values():
                 if queue.full():
                     queue.get_nowait()

@@ -20,6 +20,8 @@ TYPES = {
     "CoopClose": "bytes32 channelId,uint128 bal0,uint128 bal1,uint64 validUntil",
     "TowerPay": "bytes32 channelId,address client,uint64 minNonce,address tower,uint128 reward,uint64 validUntil",
     "Voucher": "bytes32 name,uint128 amount",
+    "Invoice": "bytes payee,address token,uint128 amount,bytes32 hash,bytes32 paymentSecret,uint64 created,"
+    "uint64 expires,uint64 finalDelta,string description",
 }
 """The members of each signed structure, in order."""
 TYPE_HASHES = {name: keccak(f"{name}({members})".encode()) for name, members in TYPES.items()}
@@ -64,6 +66,23 @@ class SigningDomain:
     def voucher(self, name: Hash, amount: int) -> Hash:
         """Of a payment in a virtual channel: all that was paid in it."""
         return self._digest("Voucher", name + word(amount))
+
+    def invoice(
+        self,
+        payee: bytes,
+        token: Address,
+        amount: int,
+        ref: Hash,
+        payment_secret: Hash,
+        created: Seconds,
+        expires: Seconds,
+        final_delta: Seconds,
+        description: str,
+    ) -> Hash:
+        """Of what a payee asks for (tandem.channels.invoices). No contract looks at it."""
+        times = word(created) + word(expires) + word(final_delta)
+        words = keccak(payee) + address_word(token) + word(amount) + ref + payment_secret + times
+        return self._digest("Invoice", words + keccak(description.encode()))
 
     def _digest(self, name: str, words: bytes) -> Hash:
         return keccak(b"\x19\x01" + self.separator + keccak(TYPE_HASHES[name] + words))

@@ -1,0 +1,276 @@
+"""One chain that channels live on: what its ChannelManager says, and transactions to it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from threading import Event
+from typing import Any
+
+import requests
+import structlog
+from eth_account.signers.local import LocalAccount
+from web3.contract.contract import ContractFunction
+from web3.exceptions import Web3Exception
+
+from tandem.channels.endpoint import SignedLane
+from tandem.channels.ledger import Ledger, OnChain
+from tandem.channels.signing import SigningDomain
+from tandem.channels.states import ChannelKey, CoopClose, Lane, Side, Withdrawal, encode_locks
+from tandem.channels.timing import Timing
+from tandem.errors import ConfigError, TandemError
+from tandem.l1.channel_reader import ChannelReader
+from tandem.l1.contracts import abi, checksum, connect
+from tandem.l1.inbox_reader import L1Moved
+from tandem.l1.sender import L1Sender, SendFailure
+from tandem.primitives.types import ZERO_ADDRESS, Address, Hash, Seconds
+
+MOST_SECRETS = 100
+"""Secrets that one transaction registers; the contract takes up to 256."""
+GATHER = 0.05
+"""Seconds in which transactions are gathered that go out together."""
+RETRY = 2.0
+"""Seconds between two tries to reach a chain that does not answer."""
+ERC20 = [
+    {
+        "type": "function",
+        "name": name,
+        "stateMutability": mutability,
+        "inputs": [{"name": f"a{at}", "type": kind} for at, kind in enumerate(inputs)],
+        "outputs": [{"name": "", "type": output}],
+    }
+    for name, mutability, inputs, output in (
+        ("approve", "nonpayable", ("address", "uint256"), "bool"),
+        ("allowance", "view", ("address", "address"), "uint256"),
+        ("balanceOf", "view", ("address",), "uint256"),
+        ("symbol", "view", (), "string"),
+        ("decimals", "view", (), "uint8"),
+    )
+]
+
+
+class ChainFailure(TandemError):
+    """A chain did not do what it was asked for. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainSettings:
+    """Where a chain is, and how it is dealt with."""
+
+    name: str
+    url: str
+    chain_id: int
+    manager: Address
+    start_block: int
+    confirmations: int
+    """Blocks behind its head that no re-org changes."""
+    timing: Timing
+    poll: float = 1.0
+    """Seconds between two looks at it."""
+
+
+class Chain:
+    """Its ledgers are as of the last look; transactions go out one after the other, many at once."""
+
+    def __init__(self, settings: ChainSettings, account: LocalAccount) -> None:
+        self.settings = settings
+        self.name = settings.name
+        self.id = settings.chain_id
+        self.timing = settings.timing
+        self.domain = SigningDomain(settings.chain_id, settings.manager)
+        self._web3 = connect(settings.url)
+        self._contract = self._web3.eth.contract(address=checksum(settings.manager), abi=abi("ChannelManager"))
+        self._reader = ChannelReader(self._web3, settings.manager, settings.start_block, settings.confirmations)
+        self._stopping = Event()
+        self._sender = L1Sender(self._web3, account, self._stopping)
+        self._queue: asyncio.Queue[tuple[ContractFunction, int, asyncio.Future[Any]]] = asyncio.Queue(1_000)
+        self._offset = 0.0
+        self.is_synced = False
+        self.is_reachable = False
+        self.transactions = 0
+        """Mined for us since the start."""
+        self.gas_used = 0
+        """By these."""
+        self._log = structlog.get_logger("chain").bind(chain=settings.name)
+
+    # -- what it says
+
+    @property
+    def latest(self) -> Ledger:
+        """As of its newest block."""
+        return self._reader.latest
+
+    @property
+    def certain(self) -> Ledger:
+        """As of what no re-org changes."""
+        return self._reader.certain
+
+    @property
+    def certain_time(self) -> Seconds:
+        """Of the block that `certain` stands at."""
+        return self._reader.certain_time
+
+    @property
+    def block(self) -> int:
+        """Its newest, as far as it was read."""
+        return self._reader.block
+
+    def now(self) -> Seconds:
+        """The later of our clock and the chain's: what is decided by the chain's clock must not be late."""
+        return Seconds(int(time.time() + max(self._offset, 0.0)))
+
+    async def follow(self, take: Callable[["Chain", set[Hash]], Awaitable[None]]) -> None:
+        """Look at it again and again; `take` has the channels that have changed. Ends when it is cancelled."""
+        await self._check_id()
+        while True:
+            try:
+                changed, is_all = await asyncio.to_thread(self._reader.poll)
+                self.is_reachable = True
+            except (requests.RequestException, OSError, Web3Exception, L1Moved) as reason:
+                if self.is_reachable or not self.is_synced:
+                    self._log.warning("the chain does not answer", reason=str(reason), retry_in=RETRY)
+                self.is_reachable = False
+                await asyncio.sleep(RETRY)
+                continue
+            self._offset = max(self._offset, self._reader.time - time.time())
+            self.is_synced = self.is_synced or is_all
+            await take(self, changed)
+            if is_all:
+                await asyncio.sleep(self.settings.poll)
+
+    async def _check_id(self) -> None:
+        """ConfigError where another chain answers."""
+        while True:
+            try:
+                actual = await asyncio.to_thread(lambda: self._web3.eth.chain_id)
+                break
+            except (requests.RequestException, OSError, Web3Exception) as reason:
+                self._log.warning("the chain does not answer", reason=str(reason), retry_in=RETRY)
+                await asyncio.sleep(RETRY)
+        if actual != self.id:
+            raise ConfigError(f"{self.settings.url} answers with chain id {actual}, {self.name} has {self.id}")
+
+    async def balance(self, token: Address = ZERO_ADDRESS) -> int:
+        """Of the own account, wei or units of the token. ChainFailure."""
+        account = checksum(bytes.fromhex(self._sender.address[2:]))
+        if token == ZERO_ADDRESS:
+            return int(await self._call(lambda: self._web3.eth.get_balance(account)))
+        contract = self._token(token)
+        return int(await self._call(lambda: contract.functions.balanceOf(account).call()))
+
+    async def has_code(self, address: Address) -> bool:
+        """Whether there is a contract. ChainFailure."""
+        return bool(await self._call(lambda: self._web3.eth.get_code(checksum(address))))
+
+    # -- what we do on it
+
+    async def open(self, key: ChannelKey, amount: int) -> Any:
+        """With a deposit of our own."""
+        await self._allow(key.token, amount)
+        return await self._send(self._contract.functions.open(_key(key), amount), self._value(key, amount))
+
+    async def deposit(self, key: ChannelKey, side: Side, amount: int) -> Any:
+        """For a side."""
+        await self._allow(key.token, amount)
+        return await self._send(self._contract.functions.deposit(_key(key), side, amount), self._value(key, amount))
+
+    async def withdraw(self, key: ChannelKey, taken: Withdrawal, signatures: tuple[bytes, bytes]) -> Any:
+        """By consent."""
+        fields = (taken.side, taken.total, taken.valid_until)
+        return await self._send(self._contract.functions.withdraw(_key(key), fields, *signatures))
+
+    async def coop_close(self, key: ChannelKey, close: CoopClose, signatures: tuple[bytes, bytes]) -> Any:
+        """By consent."""
+        fields = (*close.balances, close.valid_until)
+        return await self._send(self._contract.functions.coopClose(_key(key), fields, *signatures))
+
+    async def close(self, key: ChannelKey, lanes: tuple[SignedLane, SignedLane]) -> Any:
+        """Alone, with the newest states of both lanes."""
+        return await self._send(self._contract.functions.close(_key(key), *map(_proof, lanes)))
+
+    async def update(self, key: ChannelKey, side: Side, lane: SignedLane) -> Any:
+        """Show a newer state of a side's lane."""
+        return await self._send(self._contract.functions.update(_key(key), side, _proof(lane)))
+
+    async def settle(self, channel: OnChain) -> Any:
+        """Behind the window."""
+        locks = [encode_locks(lane.locks) for lane in channel.shown]
+        return await self._send(self._contract.functions.settle(_key(channel.key), *locks))
+
+    async def register_secrets(self, secrets: Sequence[bytes]) -> None:
+        """As many as there are, in as few transactions as can be."""
+        parts = [secrets[at : at + MOST_SECRETS] for at in range(0, len(secrets), MOST_SECRETS)]
+        await asyncio.gather(*(self._send(self._contract.functions.registerSecrets(list(part))) for part in parts))
+
+    async def claim(self, token: Address) -> Any:
+        """What could not be paid out to us before."""
+        return await self._send(self._contract.functions.claim(checksum(token), self._sender.address))
+
+    async def send(self) -> None:
+        """Send what is queued, for ever. Run it beside `follow`."""
+        try:
+            while True:
+                batch = [await self._queue.get()]
+                await asyncio.sleep(GATHER)
+                while not self._queue.empty():
+                    batch.append(self._queue.get_nowait())
+                await asyncio.shield(asyncio.ensure_future(self._send_batch(batch)))
+        finally:
+            self._stopping.set()
+
+    async def _send_batch(self, batch: list[tuple[ContractFunction, int, asyncio.Future[Any]]]) -> None:
+        outcomes: Sequence[Any]
+        try:
+            outcomes = await asyncio.to_thread(self._sender.send_all, [(call, value) for call, value, _ in batch])
+        except (requests.RequestException, OSError, Web3Exception) as reason:
+            outcomes = [ChainFailure(f"{self.name} does not answer: {reason}")] * len(batch)
+        for (call, _, done), outcome in zip(batch, outcomes, strict=True):
+            if not isinstance(outcome, Exception):
+                self.transactions += 1
+                self.gas_used += outcome["gasUsed"]
+                self._log.info("mined", call=call.fn_name, block=outcome["blockNumber"], gas=outcome["gasUsed"])
+            if done.done():
+                continue
+            if isinstance(outcome, SendFailure):
+                done.set_exception(ChainFailure(f"{self.name}: {outcome}"))
+            elif isinstance(outcome, Exception):
+                done.set_exception(outcome)
+            else:
+                done.set_result(outcome)
+
+    async def _send(self, call: ContractFunction, value: int = 0) -> Any:
+        """The receipt. ChainFailure."""
+        done = asyncio.get_running_loop().create_future()
+        await self._queue.put((call, value, done))
+        return await done
+
+    async def _allow(self, token: Address, amount: int) -> None:
+        """Let the contract take so much of a token."""
+        if token == ZERO_ADDRESS or amount == 0:
+            return
+        contract, spender = self._token(token), self._contract.address
+        allowance = contract.functions.allowance(self._sender.address, spender)
+        if await self._call(allowance.call) < amount:
+            await self._send(contract.functions.approve(spender, amount))
+
+    async def _call(self, call: Callable[[], Any]) -> Any:
+        try:
+            return await asyncio.to_thread(call)
+        except (requests.RequestException, OSError, Web3Exception) as reason:
+            raise ChainFailure(f"{self.name}: {reason}") from reason
+
+    def _token(self, token: Address) -> Any:
+        return self._web3.eth.contract(address=checksum(token), abi=ERC20)
+
+    @staticmethod
+    def _value(key: ChannelKey, amount: int) -> int:
+        return amount if key.token == ZERO_ADDRESS else 0
+
+
+def _key(key: ChannelKey) -> tuple[Any, ...]:
+    return checksum(key.party0), checksum(key.party1), checksum(key.token), key.window, key.salt
+
+
+def _proof(signed: SignedLane) -> tuple[Any, ...]:
+    lane: Lane = signed.lane
+    return lane.nonce, lane.transferred, encode_locks(lane.locks), *signed.signatures

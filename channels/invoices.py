@@ -1,0 +1,85 @@
+"""Invoices of ours: made, and accepted when a payment comes in for one."""
+
+import os
+import time
+
+from channels.channel import Asset, Channel, asset
+from channels.records import InvoiceRecord, read_invoice_record, write_invoice_record
+from channels.store import Journal, Store, write_invoice
+from tandem.channels.hops import Failure, Final
+from tandem.channels.identity import Identity
+from tandem.channels.invoices import Invoice, decode_invoice, encode_invoice
+from tandem.channels.settlement import secret_hash
+from tandem.channels.signing import SigningDomain
+from tandem.channels.states import Lock
+from tandem.primitives.types import Address, Hash, Seconds
+
+MOST_OVERPAID = 2
+"""A payment of more than so many times the amount is refused (BOLT-04)."""
+
+
+class Invoices:
+    """channels.switch.Payee."""
+
+    def __init__(self, identity: Identity, store: Store, journal: Journal) -> None:
+        self._identity = identity
+        self._store = store
+        self._journal = journal
+        self._accepting: set[Hash] = set()
+
+    async def create(
+        self, domain: SigningDomain, token: Address, amount: int, life: Seconds, final_delta: Seconds, description: str
+    ) -> InvoiceRecord:
+        """For `amount` wei or units of `token`, for `life` seconds. EncodingError where a field is out of range."""
+        secret, now = os.urandom(32), Seconds(int(time.time()))
+        invoice = Invoice(
+            domain.chain_id,
+            domain.contract,
+            self._identity.public_key,
+            token,
+            amount,
+            secret_hash(secret),
+            Hash(os.urandom(32)),
+            now,
+            Seconds(now + life),
+            final_delta,
+            description,
+        )
+        record = InvoiceRecord(invoice.ref, secret, encode_invoice(invoice, self._identity.sign))
+        await self._journal.write(write_invoice(record.ref, now, write_invoice_record(record)))
+        return record
+
+    async def accept(self, channel: Channel, lock: Lock, final: Final) -> bytes | Failure:
+        """The secret, when it is on the disk that the payment is ours."""
+        record = self.find(lock.ref)
+        if record is None or lock.ref in self._accepting:
+            return Failure.UNKNOWN_PAYMENT
+        invoice, now = decode_invoice(record.line), channel.chain.now()
+        wanted: Asset = asset(invoice.chain_id, invoice.token)
+        is_right = final.payment_secret == invoice.payment_secret and wanted == channel.asset
+        is_enough = invoice.amount <= lock.amount <= MOST_OVERPAID * invoice.amount and final.amount <= lock.amount
+        if record.paid is not None or now > invoice.expires or not is_right or not is_enough:
+            return Failure.UNKNOWN_PAYMENT
+        if not channel.side.is_in_time(lock.expiry, now):
+            return Failure.EXPIRY_TOO_SOON
+        self._accepting.add(lock.ref)
+        try:
+            paid = InvoiceRecord(record.ref, record.secret, record.line, lock.amount, now)
+            await self._journal.write(write_invoice(paid.ref, invoice.created, write_invoice_record(paid)))
+        finally:
+            self._accepting.discard(lock.ref)
+        return record.secret
+
+    def paid(self, ref: Hash) -> bytes | None:
+        """The secret of an invoice that was accepted before."""
+        record = self.find(ref)
+        return None if record is None or record.paid is None else record.secret
+
+    def find(self, ref: Hash) -> InvoiceRecord | None:
+        """One of ours."""
+        data = self._store.invoice(ref)
+        return None if data is None else read_invoice_record(data)
+
+    def newest(self, count: int) -> list[InvoiceRecord]:
+        """The newest first."""
+        return [read_invoice_record(data) for data in self._store.newest("invoices", count)]

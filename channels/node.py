@@ -1,0 +1,587 @@
+"""The node: its chains, its channels, its neighbours, and what its owner can ask for."""
+
+import asyncio
+import os
+from collections.abc import Coroutine, Iterable
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import structlog
+from eth_account.signers.local import LocalAccount
+
+from channels.chain import Chain, ChainFailure, ChainSettings
+from channels.channel import Asset, Channel, asset
+from channels.chronicle import Chronicle
+from channels.closing import Settle, moves, owes, to_register
+from channels.crier import Crier
+from channels.invoices import Invoices
+from channels.link import Certificate
+from channels.neighbours import Neighbours
+from channels.payments import NotPaid, Order, Payments
+from channels.peer import ChannelBroken, ChannelEnded, NotConnected, NotGranted, Peer
+from channels.records import InvoiceRecord, PaymentRecord
+from channels.session import Session
+from channels.store import Journal, Store, write_node
+from channels.switch import Switch
+from tandem.channels.endpoint import Endpoint
+from tandem.channels.identity import Identity, NodeUri, address_of_public_key
+from tandem.channels.invoices import decode_invoice
+from tandem.channels.ledger import OnChain, Status
+from tandem.channels.operations import InvalidUpdate, Pay
+from tandem.channels.routing import Edge, EdgeTerms, FailureMemory, Leg, Limits, Network, find_way
+from tandem.channels.settlement import Funds
+from tandem.channels.states import MOST_AMOUNT, MOST_LOCKS, ChannelKey, Side
+from tandem.channels.wire import AskOpen, Declined, Message, News, Welcome
+from tandem.errors import TandemError
+from tandem.primitives.types import Address, Hash, Seconds
+
+TICK = 0.5
+"""Seconds between two looks at the clock."""
+OPEN_TIMEOUT = 15.0
+"""Seconds that the other side has to answer when a channel is to be opened."""
+MOST_WINDOW = Seconds(90 * 86_400)
+MOST_CHANNELS = 10_000
+
+
+class Refusal(TandemError):
+    """What the owner asks for cannot be done. The message says why, and what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class NodeSettings:
+    """What the owner has decided."""
+
+    folder: Path
+    host: str
+    port: int
+    url: str
+    """wss://host:port, as others reach it; empty: they do not."""
+    chains: tuple[ChainSettings, ...]
+    fee_base: int = 0
+    """Wei or the token's units for handing a payment on."""
+    fee_ppm: int = 1_000
+    """Parts per million of its amount."""
+    least: int = 1
+    """Smallest amount that is handed on."""
+
+
+class Node:
+    """`run` it; everything else may be asked for meanwhile."""
+
+    def __init__(self, settings: NodeSettings, account: LocalAccount, store: Store) -> None:
+        self.settings = settings
+        self.identity = Identity(bytes(account.key))
+        self.chains = {chain.chain_id: Chain(chain, account) for chain in settings.chains}
+        self.channels: dict[Hash, Channel] = {}
+        self.is_ready = False
+        """Whether all chains are read and channels are in use."""
+        self._store = store
+        self._journal = Journal(store)
+        self.chronicle = Chronicle(store, self._journal)
+        self.memory = FailureMemory()
+        self.invoices = Invoices(self.identity, store, self._journal)
+        self.payments = Payments(self.identity, store, self._journal, self, self.memory, self._tell_payment)
+        self.switch = Switch(
+            self.identity, self.channels, self.edge_terms, self.invoices, self.payments, self.chronicle
+        )
+        self.neighbours = Neighbours(self.identity, self._joined, self._take_message)
+        self.crier = Crier(
+            self.identity,
+            settings.url,
+            self.neighbours,
+            lambda: {chain.id: chain.latest.channels for chain in self.chains.values()},
+            self.edge_terms,
+        )
+        self._unwanted: dict[Hash, str] = {}
+        self._asked: dict[Hash, asyncio.Future[None]] = {}
+        """Channels that we want to open, until the other side answers."""
+        self._read_secrets: dict[int, int] = {}
+        self._at_work: dict[tuple[Hash, str], asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self._talks: dict[Hash, asyncio.Task[None]] = {}
+        self._log = structlog.get_logger("node")
+
+    # -- running
+
+    async def run(self) -> None:
+        """Until it is cancelled. ConfigError where it cannot run."""
+        certificate = Certificate(self.settings.folder)
+        await self.chronicle.prune()
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for chain in self.chains.values():
+                    tasks.create_task(chain.follow(self._take_news))
+                    tasks.create_task(chain.send())
+                while not all(chain.is_synced for chain in self.chains.values()):
+                    await asyncio.sleep(0.05)
+                await self._take_up()
+                tasks.create_task(self.neighbours.serve(self.settings.host, self.settings.port, certificate))
+                tasks.create_task(self.crier.run(lambda: self.channels.values()))
+                tasks.create_task(self._tick())
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        finally:
+            await self._stop()
+
+    async def _take_up(self) -> None:
+        """Go on where it was left."""
+        for chain in self.chains.values():
+            for channel in list(chain.certain.channels):
+                await self._review(chain, channel)
+        outgoing = {lock.ref for channel in self.channels.values() for lock in channel.side.proposed.locks}
+        await self.payments.recover(outgoing)
+        self.switch.recover()
+        for _, public_key, url in self._store.nodes():
+            self.neighbours.dial(NodeUri(public_key, url))
+        self.is_ready = True
+        self._log.info("ready", node=self.uri, channels=len(self.channels))
+
+    async def _stop(self) -> None:
+        self.chronicle.close()
+        await self.neighbours.close()
+        await self.switch.stop()
+        tasks = [*self._tasks, *self._at_work.values(), *self._talks.values()]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    @property
+    def uri(self) -> str:
+        """public key @ host : port."""
+        return str(NodeUri(self.identity.public_key, self.settings.url))
+
+    # -- the chain
+
+    async def _take_news(self, chain: Chain, changed: set[Hash]) -> None:
+        if not self.is_ready:
+            return
+        for channel in changed:
+            await self._review(chain, channel)
+        if changed:
+            self.crier.chain_moved()
+        read = self._read_secrets.get(chain.id, 0)
+        secrets = chain.latest.secrets
+        for known in list(islice(secrets.values(), read if read <= len(secrets) else 0, None)):
+            self.switch.secret_shown(known.secret)
+        self._read_secrets[chain.id] = len(secrets)
+
+    async def _review(self, chain: Chain, channel_id: Hash) -> None:
+        """What the chain says of a channel has changed."""
+        latest, certain = chain.latest.channels.get(channel_id), chain.certain.channels.get(channel_id)
+        if certain is None or self.identity.address not in (certain.key.party0, certain.key.party1):
+            return
+        channel = self.channels.get(channel_id)
+        if certain.status == Status.SETTLED:
+            if channel is not None:
+                await self._drop(channel, certain)
+            return
+        if channel is None and channel_id not in self._unwanted:
+            channel = self._adopt(chain, certain)
+        if channel is None:
+            return
+        await channel.peer.inform(certain.funds, chain.certain_time)
+        if latest is None or latest.status != Status.OPEN:
+            if channel.peer.trouble is None:
+                by_us = latest is not None and latest.closed_by == self.identity.address
+                self.chronicle.note("closing", channel=channel.id, by_us=by_us)
+            channel.peer.end("the channel is being closed on chain")
+
+    def _adopt(self, chain: Chain, on_chain: OnChain) -> Channel | None:
+        """Use a channel from now on, if it is worth it."""
+        key = on_chain.key
+        if key.window < chain.timing.least_window:
+            self._unwanted[key.id] = f"its window is {key.window} s, less than {chain.timing.least_window}"
+            self._log.warning("a channel is not used", channel=key.id[:4].hex(), reason=self._unwanted[key.id])
+            return None
+        side: Side = 0 if self.identity.address == key.party0 else 1
+        blank = Endpoint(key, side, chain.domain, chain.timing.terms(key.window), Funds((0, 0)))
+        is_new = key.id not in self._store.channels()
+        kept = self._store.load(blank)
+        peer = Peer(kept, self._journal.keep, self.identity.sign, self.switch, lambda: float(chain.now()))
+        channel = Channel(key, chain, peer)
+        self.channels[key.id] = channel
+        self._talks[key.id] = asyncio.create_task(self._converse(channel))
+        if is_new:
+            self.chronicle.note("opened", channel=key.id, chain=chain.name, other=channel.other)
+            self._spawn(self._journal.keep(kept))
+        return channel
+
+    async def _drop(self, channel: Channel, on_chain: OnChain) -> None:
+        """It has ended."""
+        channel.peer.end("the channel has ended")
+        del self.channels[channel.id]
+        self._talks.pop(channel.id).cancel()
+        self.chronicle.note("settled", channel=channel.id, amount=on_chain.pays[channel.side.side])
+
+    async def _converse(self, channel: Channel) -> None:
+        """With the other side, whenever it is there."""
+        session = None
+        while True:
+            session = await self.neighbours.wait(channel.other, session)
+            try:
+                await channel.peer.talk(session.connection(channel.id))
+            except ChannelEnded:
+                return
+            except ChannelBroken as reason:
+                self.chronicle.note("broken", channel=channel.id, reason=str(reason))
+                return
+            finally:
+                session.forget(channel.id)
+
+    # -- the clock
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            for channel in list(self.channels.values()):
+                self._attend(channel)
+            for chain in self.chains.values():
+                self._register(chain)
+
+    def _attend(self, channel: Channel) -> None:
+        """Do what is due in a channel."""
+        chain, side = channel.chain, channel.side
+        self.switch.tick(channel)
+        on_chain = chain.latest.channels.get(channel.id)
+        if on_chain is None:
+            return
+        if side.asked_close or side.signed_close or any(side.withdrawals):
+            self._spawn(channel.peer.inform(side.funds, chain.certain_time))
+        for move in moves(side, on_chain, chain.timing, chain.now()):
+            if isinstance(move, Settle):
+                self._work(channel.id, "settle", chain.settle(on_chain))
+            else:
+                self._work(channel.id, f"show {move.side}", chain.update(channel.key, move.side, move.lane))
+        if on_chain.status == Status.OPEN and owes(side, chain.latest.secrets, chain.timing, chain.now()):
+            self._work(channel.id, "close", self._close_alone(channel, "the other side does not pay what it owes"))
+
+    def _register(self, chain: Chain) -> None:
+        """Secrets that are due on a chain, all at once."""
+        due = {
+            secret: channel
+            for channel in self.channels.values()
+            if channel.chain is chain
+            for secret in to_register(
+                channel.side, chain.latest.channels.get(channel.id), chain.latest.secrets, chain.timing, chain.now()
+            )
+        }
+        if due and (Hash(bytes(32)), f"secrets {chain.id}") not in self._at_work:
+            self._log.warning("the other side does not answer: secrets go on chain", count=len(due), chain=chain.name)
+            self.chronicle.note("registered", chain=chain.name, secrets=str(len(due)))
+            self._work(Hash(bytes(32)), f"secrets {chain.id}", chain.register_secrets(list(due)))
+
+    def _work(self, channel: Hash, what: str, work: Coroutine[Any, Any, Any]) -> None:
+        """Do something on chain, once at a time; what fails is tried again when it is still due."""
+        if (channel, what) in self._at_work:
+            work.close()
+            return
+
+        async def do() -> None:
+            try:
+                await work
+            except ChainFailure as reason:
+                self._log.warning("not done", what=what, channel=channel[:4].hex(), reason=str(reason))
+            await asyncio.sleep(2 * TICK)  # until the chain was looked at again
+
+        task = asyncio.create_task(do())
+        self._at_work[channel, what] = task
+        task.add_done_callback(lambda _: self._at_work.pop((channel, what), None))
+
+    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    # -- neighbours
+
+    def _joined(self, session: Session) -> None:
+        self.crier.joined(session)
+
+    async def _take_message(self, session: Session, message: Message) -> None:
+        match message:
+            case News():
+                self.crier.take(session, message)
+            case AskOpen():
+                reason = self._why_not(session, message)
+                await session.send(Welcome(message.channel) if reason is None else Declined(message.channel, reason))
+            case Welcome(channel):
+                self._answered(channel, None)
+            case Declined(channel, reason):
+                self._answered(channel, reason)
+
+    def _why_not(self, session: Session, ask: AskOpen) -> str | None:
+        """Whether a channel that another node wants to open would be used."""
+        chain = self.chains.get(ask.chain_id)
+        if chain is None:
+            return f"this node has no chain {ask.chain_id}"
+        key = ChannelKey(session.address, self.identity.address, ask.token, ask.window, ask.salt)
+        if key.id != ask.channel:
+            return "the channel's name is another"
+        if not chain.timing.least_window <= ask.window <= MOST_WINDOW:
+            return f"the window must be {chain.timing.least_window} to {MOST_WINDOW} s"
+        if len(self.channels) >= MOST_CHANNELS:
+            return "this node has too many channels"
+        return None
+
+    def _answered(self, channel: Hash, reason: str | None) -> None:
+        asked = self._asked.get(channel)
+        if asked is None or asked.done():
+            return
+        if reason is None:
+            asked.set_result(None)
+        else:
+            asked.set_exception(Refusal(f"the other side refuses the channel: {reason}"))
+
+    # -- what is asked of us: channels
+
+    async def connect(self, uri: NodeUri) -> Session:
+        """Stay connected to a node, also after a restart. NotConnected."""
+        session = await self.neighbours.reach(uri)
+        if uri.url:
+            await self._journal.write(write_node(session.address, uri.public_key, uri.url))
+        return session
+
+    async def open(self, uri: NodeUri, chain: Chain, token: Address, amount: int, window: Seconds | None) -> Hash:
+        """A channel with a node, with a deposit of our own. Its name. Refusal, NotConnected, ChainFailure."""
+        self._check_amount(amount)
+        length = window if window is not None else chain.timing.window
+        if not chain.timing.least_window <= length <= MOST_WINDOW:
+            raise Refusal(f"the window must be {chain.timing.least_window} to {MOST_WINDOW} s, not {length}")
+        await self._check_balance(chain, token, amount)
+        session = await self.connect(self.located(uri))
+        salt = Hash(os.urandom(32))
+        key = ChannelKey(self.identity.address, session.address, token, length, salt)
+        asked = self._asked[key.id] = asyncio.get_running_loop().create_future()
+        try:
+            await session.send(AskOpen(key.id, chain.id, token, length, salt, amount))
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                await asked
+        except TimeoutError as reason:
+            raise NotConnected("the other side does not answer: try again later") from reason
+        except ConnectionError as reason:
+            raise NotConnected("the connection was lost: try again") from reason
+        finally:
+            del self._asked[key.id]
+        await chain.open(key, amount)
+        return key.id
+
+    async def deposit(self, channel: Channel, amount: int) -> None:
+        """Pay in for ourselves. Refusal, ChainFailure."""
+        self._check_amount(amount)
+        self._check_open(channel)
+        await self._check_balance(channel.chain, channel.key.token, amount)
+        await channel.chain.deposit(channel.key, channel.side.side, amount)
+        self.chronicle.note("deposited", channel=channel.id, amount=amount)
+
+    async def withdraw(self, channel: Channel, amount: int) -> None:
+        """Take money out, by the other side's consent; the channel stays open. Refusal, NotGranted, ChainFailure."""
+        self._check_amount(amount)
+        self._check_open(channel)
+        valid_until = Seconds(channel.chain.now() + channel.chain.timing.consent)
+        taken, theirs = await self._granted(channel, channel.peer.withdraw(amount, valid_until))
+        ours = self.identity.sign(channel.side.withdrawal_digest(taken))
+        await channel.chain.withdraw(channel.key, taken, self._both(channel, ours, theirs))
+        self.chronicle.note("withdrawn", channel=channel.id, amount=amount)
+
+    async def close(self, channel: Channel) -> None:
+        """End a channel together, at once. Refusal, NotGranted, NotConnected, ChainFailure."""
+        self._check_open(channel)
+        valid_until = Seconds(channel.chain.now() + channel.chain.timing.consent)
+        close, theirs = await self._granted(channel, channel.peer.close(valid_until))
+        ours = self.identity.sign(channel.side.close_digest(close))
+        await channel.chain.coop_close(channel.key, close, self._both(channel, ours, theirs))
+
+    async def close_alone(self, channel: Channel) -> None:
+        """Begin the window. It is settled when that is over. Refusal, ChainFailure."""
+        if channel.chain.latest.channels[channel.id].status != Status.OPEN:
+            raise Refusal("the channel is being closed already: it is settled when its window is over")
+        await self._close_alone(channel, "its owner wants it")
+
+    async def _close_alone(self, channel: Channel, reason: str) -> None:
+        self._log.warning("closing alone", channel=channel.id[:4].hex(), reason=reason)
+        channel.peer.end("the channel is being closed on chain")
+        side = channel.side
+        lanes = (side.theirs, side.mine) if side.side else (side.mine, side.theirs)
+        await channel.chain.close(channel.key, lanes)
+        self.chronicle.note("closed", channel=channel.id, reason=reason)
+
+    async def _granted(self, channel: Channel, work: Coroutine[Any, Any, Any]) -> Any:
+        try:
+            async with asyncio.timeout(OPEN_TIMEOUT):
+                return await work
+        except TimeoutError as reason:
+            raise NotGranted("the other side does not answer: try again, or close alone") from reason
+        except InvalidUpdate as reason:
+            raise Refusal(str(reason)) from reason
+
+    def _both(self, channel: Channel, ours: bytes, theirs: bytes) -> tuple[bytes, bytes]:
+        return (theirs, ours) if channel.side.side else (ours, theirs)
+
+    @staticmethod
+    def _check_amount(amount: int) -> None:
+        if not 0 < amount < 2**96:
+            raise Refusal("an amount is more than nothing and has up to 96 bits")
+
+    def _check_open(self, channel: Channel) -> None:
+        if channel.chain.latest.channels[channel.id].status != Status.OPEN or channel.peer.trouble is not None:
+            raise Refusal(f"nothing can be done in this channel: {channel.peer.trouble or 'it is being closed'}")
+
+    async def _check_balance(self, chain: Chain, token: Address, amount: int) -> None:
+        balance = await chain.balance(token)
+        if balance < amount:
+            raise Refusal(f"{amount} are to be paid in, the account has {balance} on {chain.name}")
+
+    # -- what is asked of us: payments
+
+    async def pay_directly(self, channel: Channel, amount: int) -> None:
+        """Over one channel, for good, without an invoice. Refusal, NotConnected."""
+        self._check_amount(amount)
+        try:
+            await channel.peer.do(Pay(amount), is_patient=False)
+        except InvalidUpdate as reason:
+            raise Refusal(str(reason)) from reason
+        self.chronicle.note("paid", channel=channel.id, amount=amount)
+
+    async def pay(self, line: str, most_fee: int | None = None) -> PaymentRecord:
+        """An invoice, over as many hops as it takes. EncodingError, BadSignature, NotPaid."""
+        invoice = decode_invoice(line)
+        if self.now() > invoice.expires:
+            raise NotPaid("the invoice has expired: ask for a new one")
+        if invoice.payee == self.identity.public_key:
+            raise NotPaid("the invoice is our own: to move money between channels, rebalance")
+        most = invoice.amount // 20 + 1_000 if most_fee is None else most_fee
+        order = Order(
+            invoice.ref,
+            invoice.payee,
+            asset(invoice.chain_id, invoice.token),
+            invoice.amount,
+            invoice.payment_secret,
+            self._final_delta(invoice.final_delta),
+            most,
+            invoice.description,
+        )
+        return await self._pay(order)
+
+    async def rebalance(self, out: Channel, into: Channel, amount: int, most_fee: int) -> PaymentRecord:
+        """Move money from one channel of ours to another, in a circle over others. NotPaid."""
+        self._check_amount(amount)
+        record = await self.invoices.create(
+            into.chain.domain, into.key.token, amount, Seconds(3_600), self._final_delta(Seconds(0)), "rebalancing"
+        )
+        invoice = decode_invoice(record.line)
+        order = Order(
+            invoice.ref,
+            self.identity.public_key,
+            into.asset,
+            amount,
+            invoice.payment_secret,
+            invoice.final_delta,
+            most_fee,
+            "rebalancing",
+            out.id,
+            into.id,
+        )
+        return await self._pay(order)
+
+    async def _pay(self, order: Order) -> PaymentRecord:
+        """A payment goes on when who has asked for it is gone."""
+        task = asyncio.ensure_future(self.payments.pay(order))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return await asyncio.shield(task)
+
+    async def invoice(
+        self, chain: Chain, token: Address, amount: int, life: Seconds, description: str
+    ) -> InvoiceRecord:
+        """Ask for money. Refusal, EncodingError."""
+        self._check_amount(amount)
+        if life <= 0:
+            raise Refusal("an invoice is valid for more than no time")
+        final_delta = max(each.timing.final_delta for each in self.chains.values())
+        return await self.invoices.create(chain.domain, token, amount, life, final_delta, description)
+
+    def route(self, payee: bytes, wanted: Asset, amount: int) -> tuple[Leg, ...]:
+        """A way as a payment would take it now. NoWay."""
+        now = self.now()
+        limits = Limits(amount, self.latest_expiry())
+        expiry = Seconds(now + self._final_delta(Seconds(0)))
+        target = address_of_public_key(payee)
+        return find_way(self.network(wanted), self.identity.address, target, amount, expiry, self.memory, limits, now)
+
+    def _final_delta(self, wanted: Seconds) -> Seconds:
+        """With some time for the way."""
+        least = max(chain.timing.final_delta for chain in self.chains.values())
+        return Seconds(max(wanted, least) + max(chain.timing.grace for chain in self.chains.values()))
+
+    def _tell_payment(self, record: PaymentRecord) -> None:
+        self.chronicle.note(
+            "payment",
+            outcome=record.outcome.value,
+            ref=record.ref,
+            amount=record.amount,
+            paid_fee=str(record.fee),
+            hops=str(len(record.way)),
+            error=record.error,
+        )
+
+    # -- channels.payments.World
+
+    def edge_terms(self, channel: Channel) -> EdgeTerms:
+        """What is asked for handing on over a channel."""
+        settings = self.settings
+        return EdgeTerms(
+            settings.fee_base, settings.fee_ppm, channel.chain.timing.hop_delta, settings.least, MOST_AMOUNT
+        )
+
+    def network(self, wanted: Asset) -> Network:
+        """All edges that are known, our own with what can be paid now."""
+        own = (self._edge(channel) for channel in self.channels.values() if channel.asset == wanted)
+        return Network([*self.crier.edges(wanted), *(edge for edge in own if edge is not None)])
+
+    def _edge(self, channel: Channel) -> Edge | None:
+        side = channel.side
+        if not channel.peer.is_ready or len(side.proposed.locks) >= MOST_LOCKS or side.spendable <= 0:
+            return None
+        terms = EdgeTerms(0, 0, Seconds(0), 1, MOST_AMOUNT)
+        return Edge(channel.id, self.identity.address, channel.other, terms, side.spendable)
+
+    def channel(self, channel: Hash) -> Channel | None:
+        """One of ours."""
+        return self.channels.get(channel)
+
+    def chain_of(self, channel: Hash) -> int:
+        """Its chain's id. KeyError."""
+        for chain in self.chains.values():
+            if channel in chain.latest.channels:
+                return chain.id
+        raise KeyError(f"no chain has channel 0x{channel.hex()}")
+
+    def public_key(self, address: Address) -> bytes | None:
+        """Of a node."""
+        if address == self.identity.address:
+            return self.identity.public_key
+        session = self.neighbours.session(address)
+        if session is not None:
+            return session.public_key
+        news = self.crier.node(address)
+        return None if news is None else news.public_key
+
+    def located(self, uri: NodeUri) -> NodeUri:
+        """With the place that gossip knows, where none is given."""
+        news = self.crier.node(address_of_public_key(uri.public_key))
+        return uri if uri.url or news is None else NodeUri(uri.public_key, news.url)
+
+    def now(self) -> Seconds:
+        """The latest of all clocks."""
+        return max(chain.now() for chain in self.chains.values())
+
+    def latest_expiry(self) -> Seconds:
+        """Up to which a first lock may be."""
+        most = [channel.side.terms.most_time for channel in self.channels.values()]
+        return Seconds(self.now() + max(most, default=0))
+
+    def tokens(self) -> Iterable[tuple[Chain, Address]]:
+        """What our channels pay with."""
+        return {(channel.chain, channel.key.token): None for channel in self.channels.values()}

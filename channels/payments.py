@@ -1,0 +1,270 @@
+"""Payments of ours: a way is looked for, tried, and another one if it fails; what is under way outlives a restart."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Protocol
+
+import structlog
+
+from channels.channel import Asset, Channel
+from channels.records import (
+    Outcome,
+    PaymentRecord,
+    Step,
+    read_payment_record,
+    write_payment_record,
+)
+from channels.store import Journal, Store, write_payment
+from channels.switch import CANNOT
+from tandem.channels.hops import Failure, Final, Forward, Report, new_session_key, read_report, wrap
+from tandem.channels.identity import Identity, address_of_public_key
+from tandem.channels.onion import OnionError, open_failure
+from tandem.channels.operations import AddLock
+from tandem.channels.routing import FailureMemory, Leg, Limits, Network, NoWay, find_way
+from tandem.channels.states import Lock, LockKind
+from tandem.errors import EncodingError, TandemError
+from tandem.primitives.types import Address, Hash, Seconds
+
+MOST_ATTEMPTS = 20
+"""Ways that are tried for one payment."""
+MOST_SECONDS = 60.0
+"""After which no further way is tried."""
+
+
+class NotPaid(TandemError):
+    """A payment was not made. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be paid, to whom. `final_delta`: what the payee wants between now and the last lock's expiry."""
+
+    ref: Hash
+    payee: bytes
+    asset: Asset
+    amount: int
+    payment_secret: Hash
+    final_delta: Seconds
+    most_fee: int
+    description: str = ""
+    first: Hash | None = None
+    last: Hash | None = None
+
+
+class World(Protocol):
+    """What payments have to know of the node."""
+
+    def network(self, asset: Asset) -> Network:
+        """All edges that are known, our own with what can be paid now."""
+        ...
+
+    def channel(self, channel: Hash) -> Channel | None:
+        """One of ours."""
+        ...
+
+    def chain_of(self, channel: Hash) -> int:
+        """Its chain's id. KeyError."""
+        ...
+
+    def public_key(self, address: Address) -> bytes | None:
+        """Of a node."""
+        ...
+
+    def now(self) -> Seconds:
+        """The latest of all clocks."""
+        ...
+
+    def latest_expiry(self) -> Seconds:
+        """Up to which a first lock may be."""
+        ...
+
+
+class Payments:
+    """channels.switch.Payer."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        store: Store,
+        journal: Journal,
+        world: World,
+        memory: FailureMemory,
+        tell: Callable[[PaymentRecord], None],
+    ) -> None:
+        """`tell`: hears of each that ends."""
+        self._identity = identity
+        self._store = store
+        self._journal = journal
+        self._world = world
+        self._memory = memory
+        self._tell = tell
+        self._open: dict[Hash, PaymentRecord] = {
+            record.ref: record for record in map(read_payment_record, store.open_payments())
+        }
+        self._outcomes: dict[Hash, asyncio.Future[bytes | None]] = {}
+        """Of the attempt under way: the reason why it failed, or None."""
+        self._log = structlog.get_logger("payments")
+
+    def has(self, ref: Hash) -> bool:
+        """Whether this one is ours, and under way."""
+        return ref in self._open
+
+    async def pay(self, order: Order) -> PaymentRecord:
+        """Try until it is paid or cannot be. NotPaid where it was paid before, or is under way."""
+        known = self.find(order.ref)
+        if known is not None and known.outcome != Outcome.FAILED:
+            raise NotPaid(f"this invoice is {known.outcome} already")
+        now = self._world.now()
+        token = order.asset[1]
+        record = PaymentRecord(order.ref, now, order.payee, token, order.amount, order.description)
+        self._open[order.ref] = record
+        loop = asyncio.get_running_loop()
+        end, error = loop.time() + MOST_SECONDS, "no way was tried"
+        while record.attempts < MOST_ATTEMPTS and loop.time() < end:
+            try:
+                legs = self._way(order)
+            except NoWay as reason:
+                error = str(reason) if record.attempts == 0 else f"{error}; and then: {reason}"
+                break
+            steps = tuple(Step.of(leg, self._world.chain_of(leg.edge.channel)) for leg in legs)
+            attempt = record.attempts + 1
+            record = replace(record, attempts=attempt, way=steps, session_key=new_session_key())
+            outcome = await self._attempt(order, record, legs)
+            if outcome is None:
+                return self._ended(order.ref)
+            error = outcome
+        record = record.failed(error, self._world.now())
+        await self._keep(record)
+        return record
+
+    def _way(self, order: Order) -> tuple[Leg, ...]:
+        now = self._world.now()
+        payee = address_of_public_key(order.payee)
+        limits = Limits(order.most_fee, self._world.latest_expiry())
+        expiry = Seconds(now + order.final_delta)
+        network = self._world.network(order.asset)
+        return find_way(
+            network,
+            self._identity.address,
+            payee,
+            order.amount,
+            expiry,
+            self._memory,
+            limits,
+            now,
+            order.first,
+            order.last,
+        )
+
+    async def _attempt(self, order: Order, record: PaymentRecord, legs: Sequence[Leg]) -> str | None:
+        """None when it was paid, else why not."""
+        first, now = self._world.channel(legs[0].edge.channel), self._world.now()
+        try:
+            onion, shared = self._onion(order, record.session_key, legs)
+        except (KeyError, OnionError) as reason:
+            self._memory.note_failure(legs[-1].edge.channel, legs[-1].edge.source, legs[-1].amount, now)
+            return f"no onion can be made: {reason}"
+        if first is None:
+            return "the channel is gone"
+        outcome = self._outcomes[order.ref] = asyncio.get_running_loop().create_future()
+        self._open[order.ref] = record
+        await self._keep(record)
+        lock = Lock(legs[0].amount, legs[0].expiry, LockKind.HASH, order.ref)
+        try:
+            await first.peer.do(AddLock(lock, onion), is_patient=False)
+        except CANNOT as reason:
+            if first.outgoing(order.ref) is None:
+                self._memory.note_failure(first.id, self._identity.address, legs[0].amount, now)
+                return str(reason)
+        failure = await outcome
+        if failure is None:
+            for leg in legs:
+                self._memory.note_success(leg.edge.channel, leg.edge.source, leg.amount, self._world.now())
+            return None
+        return self._learn(legs, shared, failure)
+
+    def _onion(self, order: Order, session_key: bytes, legs: Sequence[Leg]) -> tuple[bytes, list[bytes]]:
+        """Each hop is told of the leg behind it."""
+        hops: list[tuple[bytes, Forward | Final]] = []
+        for leg, after in pairwise(legs):
+            key = self._world.public_key(leg.edge.target)
+            if key is None:
+                raise KeyError(f"nobody knows the key of 0x{leg.edge.target.hex()}")
+            chain_id = self._world.chain_of(after.edge.channel)
+            hops.append((key, Forward(chain_id, after.edge.channel, after.amount, after.expiry)))
+        hops.append((order.payee, Final(order.amount, legs[-1].expiry, order.payment_secret)))
+        return wrap(hops, order.ref, session_key)
+
+    def _learn(self, legs: Sequence[Leg], shared: Sequence[bytes], failure: bytes) -> str:
+        """Who has failed, for the next search, and in words."""
+        now = self._world.now()
+        try:
+            at, message = open_failure(shared, failure) if failure else (0, b"")
+            report = read_report(message) if message else Report(Failure.NO_MORE_TIME, "")
+        except (OnionError, EncodingError) as reason:
+            at, report = 0, Report(Failure.NO_MORE_TIME, str(reason))
+        if failure and at == len(legs) - 1:
+            self._memory.note_failure(legs[at].edge.channel, legs[at].edge.source, legs[at].amount, now)
+            return f"the payee refuses: {report.failure.name.lower()} {report.text}".strip()
+        blamed = legs[min(at + 1, len(legs) - 1)]
+        self._memory.note_failure(blamed.edge.channel, blamed.edge.source, blamed.amount, now)
+        return f"hop {at + 1} of {len(legs)} did not hand it on: {report.failure.name.lower()} {report.text}".strip()
+
+    # -- channels.switch.Payer
+
+    async def succeeded(self, ref: Hash, secret: bytes) -> None:
+        """Returns when it is on the disk."""
+        record = self._open.get(ref)
+        if record is None:
+            return
+        await self._keep(record.paid(secret, self._world.now()))
+        self._resolve(ref, None)
+
+    async def failed(self, ref: Hash, reason: bytes) -> None:
+        """The attempt is over; who waits tries another way."""
+        record = self._open.get(ref)
+        if record is None:
+            return
+        if ref in self._outcomes:
+            self._resolve(ref, reason)
+        else:
+            await self._keep(record.failed("it failed while this node was restarted: pay again", self._world.now()))
+
+    async def recover(self, outgoing: set[Hash]) -> None:
+        """After a start. `outgoing`: references of locks on our lanes: what is not among them was not sent."""
+        for ref, record in list(self._open.items()):
+            if ref not in outgoing:
+                await self._keep(
+                    record.failed("this node was stopped before it was sent: pay again", self._world.now())
+                )
+
+    # -- what there is
+
+    def find(self, ref: Hash) -> PaymentRecord | None:
+        """One of ours."""
+        if ref in self._open:
+            return self._open[ref]
+        data = self._store.payment(ref)
+        return None if data is None else read_payment_record(data)
+
+    def newest(self, count: int) -> list[PaymentRecord]:
+        """The newest first."""
+        return [read_payment_record(data) for data in self._store.newest("payments", count)]
+
+    def _ended(self, ref: Hash) -> PaymentRecord:
+        record = self.find(ref)
+        assert record is not None
+        return record
+
+    def _resolve(self, ref: Hash, reason: bytes | None) -> None:
+        outcome = self._outcomes.pop(ref, None)
+        if outcome is not None and not outcome.done():
+            outcome.set_result(reason)
+
+    async def _keep(self, record: PaymentRecord) -> None:
+        is_open = record.outcome == Outcome.PENDING
+        await self._journal.write(write_payment(record.ref, record.created, is_open, write_payment_record(record)))
+        if not is_open and self._open.pop(record.ref, None) is not None:
+            self._tell(record)

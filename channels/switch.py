@@ -1,0 +1,304 @@
+"""Locks from one channel to the next: what comes in is handed on, paid or given up, as its onion says.
+
+Of a payment's two locks here the incoming one is settled by what becomes of the outgoing one:
+
+    secret shown        it is kept, and shown to who is before us; only then we pay
+    given up            who is before us is told when the drop is signed by both: before, the old state still counts
+    secret on chain     as if it was shown
+    expired             given up, when no re-org can bring the secret in time any more
+
+What has to be known after a crash is in the lanes: a lock that came in and is on no lane of ours is given up. The
+reference of a payment is on one incoming lock at a time.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine, Mapping, Sequence
+from typing import Any, Protocol
+
+import structlog
+
+from channels.channel import Channel
+from channels.peer import ChannelBroken, ChannelEnded, NotConnected, Peer, TooManyWaiting
+from tandem.channels.hops import Failure, Final, Forward, decode_payload, fail
+from tandem.channels.identity import Identity
+from tandem.channels.onion import OnionError, peel, wrap_failure
+from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock
+from tandem.channels.routing import EdgeTerms
+from tandem.channels.settlement import secret_hash
+from tandem.channels.states import Lock, LockKind
+from tandem.errors import EncodingError
+from tandem.primitives.types import Hash
+
+CANNOT = (InvalidUpdate, NotConnected, TooManyWaiting, ChannelBroken, ChannelEnded)
+"""Why an operation is not done in a channel."""
+
+
+class Payee(Protocol):
+    """Who has invoices."""
+
+    async def accept(self, channel: Channel, lock: Lock, final: Final) -> bytes | Failure:
+        """The secret, when it is on the disk that the payment is ours."""
+        ...
+
+    def paid(self, ref: Hash) -> bytes | None:
+        """The secret of an invoice that was accepted before."""
+        ...
+
+
+class Payer(Protocol):
+    """Who has payments under way."""
+
+    def has(self, ref: Hash) -> bool:
+        """Whether this one is ours."""
+        ...
+
+    async def succeeded(self, ref: Hash, secret: bytes) -> None:
+        """Returns when it is on the disk."""
+        ...
+
+    async def failed(self, ref: Hash, reason: bytes) -> None:
+        """`reason`: for tandem.channels.onion.open_failure; empty where nobody says."""
+        ...
+
+
+class Chronicle(Protocol):
+    """Who keeps what has happened."""
+
+    def note(self, kind: str, **fields: Any) -> None:
+        """Does not wait."""
+        ...
+
+
+class Switch:
+    """Listens to all channels (channels.peer.Listener)."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        channels: Mapping[Hash, Channel],
+        terms: Callable[[Channel], EdgeTerms],
+        payee: Payee,
+        payer: Payer,
+        chronicle: Chronicle,
+    ) -> None:
+        """`terms`: what is asked for handing on over a channel."""
+        self._identity = identity
+        self._channels = channels
+        self._terms = terms
+        self._payee = payee
+        self._payer = payer
+        self._chronicle = chronicle
+        self._upstream: dict[Hash, Hash] = {}
+        """Of payments that are handed on or end here: the channel that they come in by."""
+        self._shared: dict[Hash, bytes] = {}
+        """The secret that we share with the payer."""
+        self._reasons: dict[Hash, bytes] = {}
+        """Why the next hop has given up."""
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._log = structlog.get_logger("switch")
+
+    # -- channels.peer.Listener
+
+    def received(self, peer: Peer, operations: Sequence[Operation]) -> None:
+        """Look at what comes in."""
+        channel = self._channels[peer.endpoint.key.id]
+        paid = 0
+        for operation in operations:
+            match operation:
+                case Pay(amount):
+                    paid += amount
+                case AddLock():
+                    self._spawn(self._take(channel, operation))
+                case PayLock(ref) | DropLock(ref):
+                    self._forget(channel, ref)
+        if paid:
+            self._chronicle.note("received", channel=channel.id, amount=paid)
+
+    def done(self, peer: Peer, operations: Sequence[Operation]) -> None:
+        """What was dropped may be given up upstream now."""
+        for operation in operations:
+            if isinstance(operation, DropLock):
+                self._spawn(self._failed(operation.ref))
+
+    def revealed(self, peer: Peer, secret: bytes) -> None:
+        """Claim what we get, then pay."""
+        self._spawn(self._pay(self._channels[peer.endpoint.key.id], secret))
+
+    def given_up(self, peer: Peer, ref: Hash, reason: bytes) -> None:
+        """Drop it."""
+        if reason or ref not in self._reasons:
+            self._reasons[ref] = reason
+        peer.resolve(DropLock(ref))
+
+    # -- the clock, and the start
+
+    def recover(self) -> None:
+        """After a start, when all channels are there: what is under way goes on, what was lost is given up."""
+        outgoing = {lock.ref for channel in self._channels.values() for lock in channel.side.proposed.locks}
+        for channel in self._channels.values():
+            for lock in channel.side.theirs.lane.locks:
+                if lock.ref in channel.side.given_up:
+                    continue
+                secret = self._payee.paid(lock.ref)
+                if lock.ref in outgoing or lock.ref in channel.side.secrets:
+                    self._upstream[lock.ref] = channel.id
+                elif secret is not None:
+                    self._spawn(self._claim(channel, secret))
+                else:
+                    self._spawn(self._give_up(channel, lock.ref, b""))
+
+    def tick(self, channel: Channel) -> None:
+        """Settle what the chain or the time has decided of our lane's locks."""
+        for lock in channel.side.proposed.locks:
+            if channel.is_revealed_in_time(lock):
+                self._spawn(self._pay(channel, channel.chain.latest.secrets[lock.ref].secret))
+            elif channel.is_dead(lock):
+                channel.peer.resolve(DropLock(lock.ref))
+                if not channel.peer.is_ready:
+                    self._spawn(self._failed(lock.ref))
+
+    def secret_shown(self, secret: bytes) -> None:
+        """Some chain knows it now: claim what it opens."""
+        ref = secret_hash(secret)
+        for channel in self._channels.values():
+            if channel.incoming(ref) is not None and ref not in channel.side.secrets:
+                self._spawn(self._claim(channel, secret))
+            lock = channel.outgoing(ref)
+            if lock is not None and channel.is_revealed_in_time(lock):
+                self._spawn(self._pay(channel, secret))
+
+    async def stop(self) -> None:
+        """What it has left, it takes up at the next start."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    # -- what comes in
+
+    async def _take(self, channel: Channel, added: AddLock) -> None:
+        lock, ref = added.lock, added.lock.ref
+        if lock.kind != LockKind.HASH or self._upstream.setdefault(ref, channel.id) != channel.id:
+            await self._give_up(channel, ref, b"")
+            return
+        try:
+            peeled = peel(added.onion, self._identity.secret, ref)
+            payload = decode_payload(peeled.payload)
+        except (OnionError, EncodingError) as reason:
+            self._log.info("an onion says nothing", reason=str(reason))
+            await self._give_up(channel, ref, b"")
+            return
+        self._shared[ref] = peeled.secret
+        if isinstance(payload, Final):
+            outcome = await self._payee.accept(channel, lock, payload)
+            if not isinstance(outcome, Failure):
+                await self._claim(channel, outcome)
+                return
+        elif peeled.packet is None:
+            outcome = Failure.UNKNOWN_CHANNEL
+        else:
+            failure = await self._forward(channel, lock, payload, peeled.packet)
+            if failure is None:
+                return
+            outcome = failure
+        await self._give_up(channel, ref, fail(peeled.secret, outcome))
+
+    async def _forward(self, channel: Channel, lock: Lock, wanted: Forward, packet: bytes) -> Failure | None:
+        """Hand it on, or say why not."""
+        out = self._channels.get(wanted.channel)
+        if out is None or out.chain.id != wanted.chain_id or out.asset != channel.asset or out is channel:
+            return Failure.UNKNOWN_CHANNEL
+        terms, now = self._terms(out), out.chain.now()
+        if not terms.least <= wanted.amount <= terms.most:
+            return Failure.AMOUNT_TOO_SMALL
+        if wanted.amount + terms.fee(wanted.amount) > lock.amount:
+            return Failure.FEE_TOO_SMALL
+        if wanted.expiry + terms.delta > lock.expiry or not channel.side.is_in_time(lock.expiry, channel.chain.now()):
+            return Failure.EXPIRY_TOO_SOON
+        if not out.side.is_in_time(wanted.expiry, now):
+            return Failure.EXPIRY_TOO_SOON
+        if out.outgoing(lock.ref) is not None or self._payer.has(lock.ref):
+            return Failure.NOT_NOW
+        onward = Lock(wanted.amount, wanted.expiry, LockKind.HASH, lock.ref)
+        try:
+            await out.peer.do(AddLock(onward, packet), is_patient=False)
+        except CANNOT as reason:
+            # The other side may have it all the same: then it, or the chain, says what becomes of it.
+            if out.outgoing(lock.ref) is None:
+                self._log.info("not handed on", channel=out.id[:4].hex(), reason=str(reason))
+                return Failure.NOT_NOW
+        return None
+
+    # -- what becomes of it
+
+    async def _pay(self, out: Channel, secret: bytes) -> None:
+        """The lock on our lane has this secret."""
+        ref = secret_hash(secret)
+        lock = out.outgoing(ref)
+        if lock is None or (out.chain.now() > lock.expiry and not out.is_revealed_in_time(lock)):
+            return
+        upstream = self._before(ref)
+        if upstream is None:
+            await self._payer.succeeded(ref, secret)
+        else:
+            before = upstream.incoming(ref)
+            if before is not None and ref not in upstream.side.secrets:
+                self._chronicle.note(
+                    "forwarded",
+                    channel=out.id,
+                    upstream=upstream.id,
+                    amount=lock.amount,
+                    fee=before.amount - lock.amount,
+                )
+            await self._claim(upstream, secret)
+        out.peer.resolve(PayLock(ref))
+
+    def _before(self, ref: Hash) -> Channel | None:
+        """Where a payment that we hand on comes in; none where it is our own, also one that comes back to us."""
+        channel = self._upstream.get(ref)
+        return None if channel is None or self._payer.has(ref) else self._channels.get(channel)
+
+    async def _claim(self, channel: Channel, secret: bytes) -> None:
+        """Have an incoming lock paid."""
+        try:
+            await channel.peer.reveal(secret)
+        except InvalidUpdate as reason:
+            if channel.incoming(secret_hash(secret)) is not None:
+                self._log.error("ALARM", message=f"a lock cannot be claimed: {reason}", channel=channel.id[:4].hex())
+
+    async def _failed(self, ref: Hash) -> None:
+        """The lock on our lane is gone."""
+        reason = self._reasons.pop(ref, b"")
+        upstream = self._before(ref)
+        if upstream is None:
+            await self._payer.failed(ref, reason)
+            return
+        shared = self._shared.get(ref)
+        if shared is not None:
+            reason = wrap_failure(shared, reason) if reason else fail(shared, Failure.NO_MORE_TIME)
+        else:
+            reason = b""
+        await self._give_up(upstream, ref, reason)
+
+    async def _give_up(self, channel: Channel, ref: Hash, reason: bytes) -> None:
+        self._forget(channel, ref)
+        if channel.incoming(ref) is None:
+            return
+        try:
+            await channel.peer.give_up(ref, reason)
+        except InvalidUpdate as refusal:
+            self._log.info("not given up", reason=str(refusal))
+
+    def _forget(self, channel: Channel, ref: Hash) -> None:
+        if self._upstream.get(ref) == channel.id:
+            del self._upstream[ref]
+            self._shared.pop(ref, None)
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            self._log.error("ALARM", message=f"a lock was not dealt with: {task.exception()!r}")

@@ -1,0 +1,64 @@
+"""How long things take on a chain, and what follows for locks and windows. Seconds."""
+
+import math
+from dataclasses import dataclass, fields, replace
+
+from tandem.channels.endpoint import Terms
+from tandem.errors import ConfigError
+from tandem.primitives.types import Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The values of production on L1. A development chain may scale them down."""
+
+    reorg: Seconds = Seconds(15 * 60)
+    """R: what is older than that stays."""
+    grace: Seconds = Seconds(2 * 60)
+    """G: clocks differ by less."""
+    settle: Seconds = Seconds(10 * 60)
+    """S: within that a transaction is mined, whatever it has to pay."""
+    forced: Seconds = Seconds(0)
+    """F: on L2, how long the sequencer can keep a transaction out."""
+    final_delta: Seconds = Seconds(45 * 60)
+    """From now to the last lock's expiry."""
+    hop_slack: Seconds = Seconds(90 * 60)
+    """Between the expiries of two locks on the way, besides F."""
+    window: Seconds = Seconds(24 * 3600)
+    """Of the channels that it opens."""
+    window_slack: Seconds = Seconds(6 * 3600)
+    """A channel's window is 2F and this at least."""
+    lock_slack: Seconds = Seconds(3600)
+    """A lock expires before a window that begins now ends, by F and this."""
+    consent: Seconds = Seconds(10 * 60)
+    """What is signed to be done on chain is valid for so long."""
+
+    def scaled(self, factor: float) -> "Timing":
+        """All of it but F shorter or longer, at least a second. ConfigError where the factor is not positive."""
+        if not factor > 0:
+            raise ConfigError(f"times cannot be multiplied by {factor}")
+        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "forced"}
+        return replace(self, **{name: Seconds(max(1, math.ceil(value * factor))) for name, value in values.items()})
+
+    @property
+    def reveal_before(self) -> Seconds:
+        """A secret that is not answered goes on chain so long before its lock's expiry."""
+        return Seconds(2 * self.reorg + self.grace + self.settle + self.forced)
+
+    @property
+    def hop_delta(self) -> Seconds:
+        """What a hop wants between the expiry of the lock that it receives and that of the one that it hands on."""
+        return Seconds(self.hop_slack + self.forced)
+
+    @property
+    def least_window(self) -> Seconds:
+        """Channels with a shorter one are not used."""
+        return Seconds(2 * self.forced + self.window_slack)
+
+    def terms(self, window: Seconds) -> Terms:
+        """What is asked of locks in a channel."""
+        return Terms(
+            least_time=self.reveal_before,
+            most_time=Seconds(window - self.forced - self.lock_slack),
+            grace=Seconds(self.reorg + self.grace),
+        )

@@ -54,6 +54,14 @@ class ChainFailure(TandemError):
 
 
 @dataclass(frozen=True, slots=True)
+class TokenInfo:
+    """How people write amounts of it."""
+
+    symbol: str
+    decimals: int
+
+
+@dataclass(frozen=True, slots=True)
 class ChainSettings:
     """Where a chain is, and how it is dealt with."""
 
@@ -84,6 +92,7 @@ class Chain:
         self._stopping = Event()
         self._sender = L1Sender(self._web3, account, self._stopping)
         self._queue: asyncio.Queue[tuple[ContractFunction, int, asyncio.Future[Any]]] = asyncio.Queue(1_000)
+        self._tokens = {ZERO_ADDRESS: TokenInfo("ETH", 18)}
         self._offset = 0.0
         self.is_synced = False
         self.is_reachable = False
@@ -158,9 +167,13 @@ class Chain:
         contract = self._token(token)
         return int(await self._call(lambda: contract.functions.balanceOf(account).call()))
 
-    async def has_code(self, address: Address) -> bool:
-        """Whether there is a contract. ChainFailure."""
-        return bool(await self._call(lambda: self._web3.eth.get_code(checksum(address))))
+    async def describe(self, token: Address) -> TokenInfo:
+        """How people write amounts of a token. ChainFailure where it is none."""
+        if token not in self._tokens:
+            functions = self._token(token).functions
+            symbol, decimals = await self._call(functions.symbol().call), await self._call(functions.decimals().call)
+            self._tokens[token] = TokenInfo(str(symbol)[:16], int(decimals))
+        return self._tokens[token]
 
     # -- what we do on it
 

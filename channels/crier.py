@@ -12,7 +12,7 @@ from channels.channel import Asset, Channel, asset
 from channels.neighbours import Neighbours
 from channels.session import Session
 from tandem.channels.gossip import EdgeNews, Gossip, NodeNews, as_edge, write_piece
-from tandem.channels.identity import Identity
+from tandem.channels.identity import Identity, address_of_public_key
 from tandem.channels.ledger import OnChain
 from tandem.channels.routing import Edge, EdgeTerms
 from tandem.channels.signing import BadSignature
@@ -126,13 +126,15 @@ class Crier:
                 edges.append(as_edge(news, channel))
         return self._edges.get(wanted, [])
 
-    def news(self) -> list[EdgeNews]:
-        """Of all edges."""
-        return list(self._gossip.edges())
+    def news(self) -> list[tuple[EdgeNews, Edge]]:
+        """Of all edges, our own too."""
+        ledgers = self._ledgers()
+        known = ((news, ledgers.get(news.chain_id, {}).get(news.channel)) for news in self._gossip.edges())
+        return [(news, as_edge(news, channel)) for news, channel in known if channel is not None]
 
-    def nodes(self) -> list[NodeNews]:
-        """All that are known."""
-        return list(self._gossip.nodes())
+    def nodes(self) -> list[tuple[NodeNews, Address]]:
+        """All that are known, and their addresses."""
+        return [(news, address_of_public_key(news.public_key)) for news in self._gossip.nodes()]
 
     def node(self, address: Address) -> NodeNews | None:
         """Who has this address."""

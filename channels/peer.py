@@ -366,6 +366,7 @@ class Peer:
             turn.answers.append(Copies(side.key.id, side.theirs, side.mine))
         if side.proposal is not None:
             turn.answers.append(side.proposal)
+        turn.answers.append(Counted(side.key.id, side.funds.deposits[side.other]))
         turn.answers += [Reveal(side.key.id, secret) for secret in side.secrets.values()]
         turn.answers += [GiveUp(side.key.id, ref, b"") for ref in sorted(side.given_up)]
 

@@ -149,18 +149,28 @@ class Endpoint:
         return self._net(self.side) + self.theirs.lane.transferred - outgoing
 
     @property
+    def receivable(self) -> int:
+        """What the other side can pay now, as far as this one knows."""
+        lane = self.theirs.lane
+        return self._net(self.other) + self.mine.lane.transferred - lane.transferred - lane.locked
+
+    @property
     def guaranteed(self) -> int:
         """What this side gets in the end at least, wei or the token's units."""
         sure = sum(lock.amount for lock in self.theirs.lane.locks if self._can_claim(lock))
-        return self.spendable + sure
+        ends = [end.balances[self.side] for end in (self.asked_close, self.signed_close) if end is not None]
+        return min([self.spendable + self._uncounted + sure, *ends])
 
     def _net(self, side: Side) -> int:
-        """What a side has put in and not taken out, nor may take out."""
+        """What a side has put in and not taken out, nor may take out; of the own what the other side counts."""
         consent, taken = self.withdrawals[side], self.funds.withdrawn[side]
-        deposits = self.funds.deposits[side]
-        if side == self.side and self.counted is not None:
-            deposits = min(deposits, self.counted)
+        deposits = self.funds.deposits[side] - (self._uncounted if side == self.side else 0)
         return deposits - (taken if consent is None else max(taken, consent.total))
+
+    @property
+    def _uncounted(self) -> int:
+        """What this side has put in, and the other one does not count yet."""
+        return 0 if self.counted is None else max(0, self.funds.deposits[self.side] - self.counted)
 
     def _can_claim(self, lock: Lock) -> bool:
         return lock.kind == LockKind.HASH and lock.ref in self.secrets
@@ -213,7 +223,7 @@ class Endpoint:
             self._check(operation, now)
         self._check_funds(after)
         signature = sign(digest)
-        refs = {lock.ref for lock in after.locks}
+        refs = {lock.ref for lock in {*lane.locks} & {*after.locks}}  # a new one is another, whatever its ref
         taken = replace(
             self,
             theirs=SignedLane(after, self._both(signature, proposal.signature)),

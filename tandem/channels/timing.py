@@ -34,11 +34,17 @@ class Timing:
     """What is signed to be done on chain is valid for so long."""
 
     def scaled(self, factor: float) -> "Timing":
-        """All of it but F shorter or longer, at least a second. ConfigError where the factor is not positive."""
+        """All of it shorter or longer, at least a second but for F. ConfigError where the factor is not positive."""
         if not factor > 0:
             raise ConfigError(f"times cannot be multiplied by {factor}")
-        values = {item.name: getattr(self, item.name) for item in fields(self) if item.name != "forced"}
-        return replace(self, **{name: Seconds(max(1, math.ceil(value * factor))) for name, value in values.items()})
+        values = {item.name: math.ceil(getattr(self, item.name) * factor) for item in fields(self)}
+        return Timing(**{name: Seconds(max(name != "forced", value)) for name, value in values.items()})
+
+    def with_window(self, window: Seconds) -> "Timing":
+        """For channels that it opens. ConfigError where it is too short to be safe."""
+        if window < self.least_window:
+            raise ConfigError(f"a window of {window} s is too short here: {self.least_window} s at least")
+        return replace(self, window=window)
 
     @property
     def reveal_before(self) -> Seconds:

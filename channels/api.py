@@ -1,0 +1,329 @@
+"""The node over HTTP: REST, events as they happen (server-sent), an OpenAPI document, a page, metrics.
+
+All but the page and /health needs the token that the node has written beside its database (api.json): who has it can
+spend the node's money.
+"""
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Generator
+from pathlib import Path
+from typing import Annotated, Any
+
+import uvicorn
+from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from channels import models
+from channels.chain import Chain, ChainFailure
+from channels.channel import Channel, asset
+from channels.metrics import render
+from channels.node import Node, Refusal
+from channels.payments import NotPaid
+from channels.peer import ChannelBroken, ChannelEnded, NotConnected, NotGranted, TooManyWaiting
+from tandem.channels.identity import NodeUri
+from tandem.channels.routing import NoWay
+from tandem.channels.signing import BadSignature
+from tandem.errors import ConfigError, EncodingError, TandemError
+from tandem.primitives.types import ZERO_ADDRESS, Address, Hash, Seconds
+
+PAGE = Path(__file__).parent / "page.html"
+SILENCE = 15.0
+"""Seconds after which an event stream says that it is still there."""
+STATUS: dict[type[TandemError], int] = {
+    EncodingError: 400,
+    BadSignature: 400,
+    Refusal: 409,
+    NotGranted: 409,
+    NotPaid: 409,
+    NoWay: 409,
+    ChannelBroken: 409,
+    ChannelEnded: 409,
+    TooManyWaiting: 503,
+    NotConnected: 503,
+    ChainFailure: 502,
+}
+"""How errors are answered; the body has the name and the reason."""
+Count = Annotated[int, Query(ge=1, le=1_000)]
+
+
+def make_app(node: Node, token: str) -> FastAPI:
+    """The whole interface of a node."""
+    bearer = HTTPBearer(auto_error=False)
+
+    def check(given: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> None:
+        if given is None or not secrets.compare_digest(given.credentials.encode(), token.encode()):
+            raise HTTPException(401, "the token from the node's api.json belongs into the Authorization header")
+
+    app = FastAPI(title="Tandem channel node", version="1", docs_url=None, redoc_url=None)
+    errors: dict[int | str, dict[str, Any]] = {
+        code: {"model": models.ErrorView} for code in sorted({401, 404, 422, *STATUS.values()})
+    }
+    _add_errors(app)
+    app.include_router(_routes(node), prefix="/v1", dependencies=[Depends(check)], responses=errors)
+
+    @app.get("/", include_in_schema=False)
+    def page() -> HTMLResponse:
+        return HTMLResponse(PAGE.read_text())
+
+    @app.get("/health")
+    def health() -> JSONResponse:
+        """503 while a chain does not answer."""
+        is_well = node.is_ready and all(chain.is_reachable for chain in node.chains.values())
+        return JSONResponse({"status": "ok" if is_well else "not all chains answer"}, 200 if is_well else 503)
+
+    return app
+
+
+def _add_errors(app: FastAPI) -> None:
+    def answer(_: Request, error: Exception) -> Response:
+        status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
+        return JSONResponse(models.error_view(error), status)
+
+    def invalid(_: Request, error: Exception) -> Response:
+        assert isinstance(error, RequestValidationError)
+        where = "; ".join(f"{'.'.join(map(str, each['loc'][1:]))}: {each['msg']}" for each in error.errors())
+        return JSONResponse({"error": "InvalidRequest", "message": where}, 422)
+
+    def refused(_: Request, error: Exception) -> Response:
+        assert isinstance(error, HTTPException)
+        name = {401: "NotAuthorized", 404: "NotFound"}.get(error.status_code, "Refused")
+        return JSONResponse({"error": name, "message": error.detail}, error.status_code)
+
+    app.add_exception_handler(TandemError, answer)
+    app.add_exception_handler(RequestValidationError, invalid)
+    app.add_exception_handler(HTTPException, refused)
+
+
+def _routes(node: Node) -> APIRouter:
+    api = APIRouter()
+
+    @api.get("/info")
+    async def info() -> models.InfoView:
+        """The node and its chains."""
+        return await models.info_view(node)
+
+    @api.get("/channels")
+    async def channels() -> list[models.ChannelView]:
+        """All that are not settled."""
+        return [await models.channel_view(node, channel) for channel in node.channels.values()]
+
+    @api.get("/channels/{channel_id}")
+    async def channel(channel_id: str) -> models.ChannelView:
+        """One of them."""
+        return await models.channel_view(node, _channel(node, channel_id))
+
+    @api.post("/channels", status_code=201)
+    async def open_channel(request: models.OpenRequest) -> models.Opened:
+        """Open one. It can be used when the deposit is confirmed."""
+        chain, uri = _chain(node, request.chain), NodeUri.parse(request.node)
+        window = None if request.window is None else Seconds(request.window)
+        name = await node.open(uri, chain, _token(request.token), int(request.amount), window)
+        return models.Opened(id="0x" + name.hex())
+
+    @api.post("/channels/{channel_id}/deposit")
+    async def deposit(channel_id: str, request: models.AmountRequest) -> models.Done:
+        """Pay more in."""
+        await node.deposit(_channel(node, channel_id), int(request.amount))
+        return models.Done()
+
+    @api.post("/channels/{channel_id}/withdraw")
+    async def withdraw(channel_id: str, request: models.AmountRequest) -> models.Done:
+        """Take money out; the channel stays open."""
+        await node.withdraw(_channel(node, channel_id), int(request.amount))
+        return models.Done()
+
+    @api.post("/channels/{channel_id}/pay")
+    async def pay_directly(channel_id: str, request: models.AmountRequest) -> models.Done:
+        """Pay who is at the other side, without an invoice."""
+        await node.pay_directly(_channel(node, channel_id), int(request.amount))
+        return models.Done()
+
+    @api.post("/channels/{channel_id}/close")
+    async def close(channel_id: str, request: models.CloseRequest) -> models.Done:
+        """End it: together at once, or alone."""
+        found = _channel(node, channel_id)
+        await (node.close_alone(found) if request.alone else node.close(found))
+        return models.Done()
+
+    @api.get("/invoices")
+    def invoices(count: Count = 100) -> list[models.InvoiceView]:
+        """The newest first."""
+        return models.invoice_views(node.invoices, count)
+
+    @api.get("/invoices/{ref}")
+    def invoice(ref: str) -> models.InvoiceView:
+        """One of them."""
+        record = node.invoices.find(_hash(ref))
+        if record is None:
+            raise HTTPException(404, f"there is no invoice {ref}")
+        return models.invoice_view(record)
+
+    @api.post("/invoices", status_code=201)
+    async def make_invoice(request: models.InvoiceRequest) -> models.InvoiceView:
+        """Ask for money."""
+        chain, token, life = _chain(node, request.chain), _token(request.token), Seconds(request.life)
+        record = await node.invoice(chain, token, int(request.amount), life, request.description)
+        return models.invoice_view(record)
+
+    @api.get("/payments")
+    def payments(count: Count = 100) -> list[models.PaymentView]:
+        """The newest first."""
+        return [models.payment_view(node, record) for record in node.payments.newest(count)]
+
+    @api.get("/payments/{ref}")
+    def payment(ref: str) -> models.PaymentView:
+        """One of them."""
+        record = node.payments.find(_hash(ref))
+        if record is None:
+            raise HTTPException(404, f"there is no payment {ref}")
+        return models.payment_view(node, record)
+
+    @api.post("/payments")
+    async def pay(request: models.PayRequest) -> models.PaymentView:
+        """Pay an invoice. Answers when it is paid or has failed; it goes on when the request is given up."""
+        most = None if request.most_fee is None else int(request.most_fee)
+        return models.payment_view(node, await node.pay(request.invoice, most))
+
+    @api.post("/rebalance")
+    async def rebalance(request: models.RebalanceRequest) -> models.PaymentView:
+        """Move money from one channel to another, over other nodes."""
+        out, into = _channel(node, request.out), _channel(node, request.into)
+        return models.payment_view(node, await node.rebalance(out, into, int(request.amount), int(request.most_fee)))
+
+    @api.get("/routes")
+    def route(to: str, amount: models.Amount, chain: str, token: models.AddressText | None = None) -> models.RouteView:
+        """A way as a payment would take it now."""
+        wanted = asset(_chain(node, chain).id, _token(token))
+        legs = node.route(NodeUri.parse(to).public_key, wanted, int(amount))
+        names = {each.id: each.name for each in node.chains.values()}
+        hops = [
+            models.HopView(
+                chain=names[node.chain_of(leg.edge.channel)],
+                channel="0x" + leg.edge.channel.hex(),
+                source="0x" + leg.edge.source.hex(),
+                target="0x" + leg.edge.target.hex(),
+                amount=str(leg.amount),
+            )
+            for leg in legs
+        ]
+        return models.RouteView(fee=str(legs[0].amount - int(amount)), hops=hops)
+
+    @api.get("/network")
+    def network() -> models.NetworkView:
+        """What gossip has told of nodes and channels."""
+        return models.network_view(node)
+
+    @api.post("/neighbours")
+    async def connect(request: models.ConnectRequest) -> models.Done:
+        """Stay connected with a node."""
+        await node.connect(node.located(NodeUri.parse(request.node)))
+        return models.Done()
+
+    @api.get("/history")
+    def history(count: Count = 100) -> list[dict[str, Any]]:
+        """What has happened, the newest first."""
+        return node.chronicle.newest(count)
+
+    @api.get("/events", response_class=StreamingResponse)
+    async def events() -> StreamingResponse:
+        """What happens from now on (server-sent events)."""
+        return StreamingResponse(_stream(node), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
+
+    @api.get("/metrics", response_class=Response)
+    def metrics() -> Response:
+        """For Prometheus."""
+        return Response(render(node), media_type="text/plain; version=0.0.4")
+
+    return api
+
+
+async def _stream(node: Node) -> AsyncIterator[str]:
+    queue = node.chronicle.listen()
+    try:
+        yield ": events\n\n"
+        while True:
+            try:
+                async with asyncio.timeout(SILENCE):
+                    event = await queue.get()
+            except TimeoutError:
+                yield ": still there\n\n"
+                continue
+            if event is None:
+                return
+            yield f"event: {event['kind']}\ndata: {json.dumps(event)}\n\n"
+    finally:
+        node.chronicle.leave(queue)
+
+
+def _channel(node: Node, text: str) -> Channel:
+    """By its name, or the beginning of it."""
+    wanted = text.removeprefix("0x").lower()
+    found = [channel for name, channel in node.channels.items() if name.hex().startswith(wanted)]
+    if len(found) != 1 or len(wanted) < 6:
+        raise HTTPException(404, f"there is no channel {text}: six digits of its name are needed at least")
+    return found[0]
+
+
+def _chain(node: Node, name: str) -> Chain:
+    for chain in node.chains.values():
+        if name in (chain.name, str(chain.id)):
+            return chain
+    names = ", ".join(chain.name for chain in node.chains.values())
+    raise HTTPException(404, f"there is no chain {name!r}, there are: {names}")
+
+
+def _token(text: str | None) -> Address:
+    return ZERO_ADDRESS if text is None else Address(bytes.fromhex(text[2:]))
+
+
+def _hash(text: str) -> Hash:
+    try:
+        data = bytes.fromhex(text.removeprefix("0x"))
+    except ValueError:
+        data = b""
+    if len(data) != 32:
+        raise HTTPException(404, f"{text!r} is no reference: 64 hexadecimal digits are")
+    return Hash(data)
+
+
+class _Server(uvicorn.Server):
+    """Signals are the program's."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        yield
+
+
+async def serve(node: Node, folder: Path, host: str, port: int) -> None:
+    """Until it is cancelled. Writes api.json, which has the token. ConfigError where nobody can listen there."""
+    token = _load_token(folder, f"http://{host}:{port}")
+    app = make_app(node, token)
+    server = _Server(
+        uvicorn.Config(app, host=host, port=port, log_level="warning", lifespan="off", timeout_graceful_shutdown=2)
+    )
+    serving = asyncio.ensure_future(server.serve())
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise
+    except SystemExit as reason:
+        raise ConfigError(f"{host}:{port} cannot be listened at: is another program there?") from reason
+
+
+def _load_token(folder: Path, url: str) -> str:
+    """The same at every start."""
+    path = folder / "api.json"
+    try:
+        token = str(json.loads(path.read_text())["token"])
+    except (OSError, ValueError, KeyError, TypeError):
+        token = secrets.token_urlsafe(32)
+    path.touch(mode=0o600)
+    path.write_text(json.dumps({"url": url, "token": token}) + "\n")
+    return token

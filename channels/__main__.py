@@ -1,30 +1,26 @@
 """`python -m channels`: the command line of the channel node."""
 
-import asyncio
-import signal
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import click
 import uvloop
 
 from channels.api import serve
-from channels.chain import ChainSettings
 from channels.commands import commands
 from channels.node import Node, NodeSettings
+from channels.startup import chain_settings, run_until_stopped
 from channels.store import Store
+from channels.tower.command import tower
 from tandem.chain.spec import Deployment
-from tandem.channels.timing import Timing
+from tandem.channels.identity import NodeUri
 from tandem.errors import ConfigError, TandemError
 from tandem.l1.signer import load_signer
 from tandem.logs import configure_logs
-from tandem.primitives.types import Seconds
 
 DEVELOPMENT_ACCOUNT = 3
 """Account of the development mnemonic that the node has where no key is given."""
-THREADS = 32
-"""For chains and disk: each chain's transactions may wait in one."""
+MOST_TOWERS = 3
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -32,7 +28,7 @@ def main() -> None:
     """A node of Tandem's payment channels, and the commands to a node that runs."""
 
 
-for command in commands():
+for command in (*commands(), tower):
     main.add_command(command)
 
 
@@ -72,6 +68,7 @@ for command in commands():
 @click.option(
     "--confirmations", type=click.IntRange(min=0), default=2, show_default=True, help="Blocks until a deposit counts."
 )
+@click.option("--tower", "towers", multiple=True, help="A watchtower: public key @ host : port. Up to three.")
 @click.option(
     "--time-scale", type=float, default=1.0, show_default=True, help="Multiplies all times, on development chains only."
 )
@@ -90,6 +87,7 @@ def run(
     fee_ppm: int,
     window: int | None,
     confirmations: int,
+    towers: tuple[str, ...],
     time_scale: float,
     log_json: bool,
 ) -> None:
@@ -102,55 +100,19 @@ def run(
     try:
         configure_logs(log_json)
         chain = Deployment.load(deployment)
-        if time_scale != 1 and not chain.is_development:
-            raise ConfigError("times are scaled on development chains only: elsewhere money would be at risk")
-        chains = _chains(chain, l1, l2, confirmations, time_scale, window)
+        chains = chain_settings(chain, l1, l2, confirmations, time_scale, window)
         url = f"wss://{public or f'{host}:{port}'}"
-        settings = NodeSettings(data, host, port, url, chains, fee_base, fee_ppm)
+        guards = tuple(NodeUri.parse(tower) for tower in towers)
+        if len(guards) > MOST_TOWERS:
+            raise ConfigError(f"up to {MOST_TOWERS} towers can watch for a node")
+        settings = NodeSettings(data, host, port, url, chains, fee_base, fee_ppm, towers=guards)
         account = load_signer("CHANNELS", chain, DEVELOPMENT_ACCOUNT)
         with Store(data / "node.sqlite") as store:
-            uvloop.run(_run(Node(settings, account, store), data, api_host, api_port))
+            node = Node(settings, account, store)
+            uvloop.run(run_until_stopped(node.run, lambda: serve(node, data, api_host, api_port)))
     except TandemError as error:
         click.echo(f"channels: {error}", err=True)
         sys.exit(1)
-
-
-def _chains(
-    deployment: Deployment, l1: str, l2: str, confirmations: int, scale: float, window: int | None
-) -> tuple[ChainSettings, ...]:
-    """Where channels live. ConfigError where they would nowhere."""
-    contracts = deployment.l1
-    found = []
-    for name, url, chain_id, start, forced in (
-        ("L1", l1, contracts.chain_id, contracts.start_block, 0),
-        ("L2", l2, deployment.parameters.chain_id, 1, contracts.force_inclusion_delay),
-    ):
-        if url:
-            timing = Timing(forced=Seconds(forced)).scaled(scale)
-            timing = timing.with_window(max(timing.window, timing.least_window) if window is None else Seconds(window))
-            found.append(ChainSettings(name, url, chain_id, contracts.channel_manager, start, confirmations, timing))
-    if not found:
-        raise ConfigError("a node needs a chain: give --l1 or --l2")
-    return tuple(found)
-
-
-async def _run(node: Node, data: Path, host: str, port: int) -> None:
-    loop = asyncio.get_running_loop()
-    loop.set_default_executor(ThreadPoolExecutor(THREADS))
-    stopping = asyncio.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stopping.set)
-    tasks = [
-        asyncio.create_task(node.run(), name="node"),
-        asyncio.create_task(serve(node, data, host, port), name="api"),
-        asyncio.create_task(stopping.wait(), name="stop"),
-    ]
-    done, others = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
-    for task in others:
-        task.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
-    for task in done:
-        task.result()
 
 
 if __name__ == "__main__":

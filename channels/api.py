@@ -5,17 +5,15 @@ spend the node's money.
 """
 
 import asyncio
-import contextlib
 import json
 import secrets
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 from typing import Annotated, Any
 
-import uvicorn
 from fastapi import APIRouter, Depends, FastAPI, HTTPException, Query, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import HTMLResponse, JSONResponse, Response, StreamingResponse
+from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from channels import models
@@ -25,13 +23,21 @@ from channels.metrics import render
 from channels.node import Node, Refusal
 from channels.payments import NotPaid
 from channels.peer import ChannelBroken, ChannelEnded, NotConnected, NotGranted, TooManyWaiting
+from channels.serving import serve_app
 from tandem.channels.identity import NodeUri
 from tandem.channels.routing import NoWay
 from tandem.channels.signing import BadSignature
-from tandem.errors import ConfigError, EncodingError, TandemError
+from tandem.errors import EncodingError, TandemError
 from tandem.primitives.types import ZERO_ADDRESS, Address, Hash, Seconds
 
-PAGE = Path(__file__).parent / "page.html"
+WEB = Path(__file__).parent / "web"
+POLICY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Nothing but what this server sends runs in the page."""
 SILENCE = 15.0
 """Seconds after which an event stream says that it is still there."""
 STATUS: dict[type[TandemError], int] = {
@@ -66,9 +72,8 @@ def make_app(node: Node, token: str) -> FastAPI:
     _add_errors(app)
     app.include_router(_routes(node), prefix="/v1", dependencies=[Depends(check)], responses=errors)
 
-    @app.get("/", include_in_schema=False)
-    def page() -> HTMLResponse:
-        return HTMLResponse(PAGE.read_text())
+    for path, file in (("/", "index.html"), ("/page.js", "page.js"), ("/page.css", "page.css")):
+        app.add_route(path, _file(WEB / file), include_in_schema=False)
 
     @app.get("/health")
     def health() -> JSONResponse:
@@ -77,6 +82,13 @@ def make_app(node: Node, token: str) -> FastAPI:
         return JSONResponse({"status": "ok" if is_well else "not all chains answer"}, 200 if is_well else 503)
 
     return app
+
+
+def _file(path: Path) -> Callable[[Request], Response]:
+    def answer(_: Request) -> Response:
+        return FileResponse(path, headers=POLICY)
+
+    return answer
 
 
 def _add_errors(app: FastAPI) -> None:
@@ -153,7 +165,7 @@ def _routes(node: Node) -> APIRouter:
     @api.get("/invoices")
     def invoices(count: Count = 100) -> list[models.InvoiceView]:
         """The newest first."""
-        return models.invoice_views(node.invoices, count)
+        return [models.invoice_view(node, record) for record in node.invoices.newest(count)]
 
     @api.get("/invoices/{ref}")
     def invoice(ref: str) -> models.InvoiceView:
@@ -161,14 +173,20 @@ def _routes(node: Node) -> APIRouter:
         record = node.invoices.find(_hash(ref))
         if record is None:
             raise HTTPException(404, f"there is no invoice {ref}")
-        return models.invoice_view(record)
+        return models.invoice_view(node, record)
 
     @api.post("/invoices", status_code=201)
     async def make_invoice(request: models.InvoiceRequest) -> models.InvoiceView:
         """Ask for money."""
         chain, token, life = _chain(node, request.chain), _token(request.token), Seconds(request.life)
-        record = await node.invoice(chain, token, int(request.amount), life, request.description)
-        return models.invoice_view(record)
+        record = await node.invoice(chain, token, int(request.amount), life, request.description, request.hold)
+        return models.invoice_view(node, record)
+
+    @api.post("/invoices/{ref}/decide")
+    async def decide(ref: str, request: models.DecideRequest) -> models.Done:
+        """Take or refuse what is held for an invoice."""
+        await node.decide(_hash(ref), request.take)
+        return models.Done()
 
     @api.get("/payments")
     def payments(count: Count = 100) -> list[models.PaymentView]:
@@ -217,6 +235,11 @@ def _routes(node: Node) -> APIRouter:
     def network() -> models.NetworkView:
         """What gossip has told of nodes and channels."""
         return models.network_view(node)
+
+    @api.get("/towers")
+    def towers() -> list[models.TowerView]:
+        """Who watches for us."""
+        return models.tower_views(node)
 
     @api.post("/neighbours")
     async def connect(request: models.ConnectRequest) -> models.Done:
@@ -291,30 +314,10 @@ def _hash(text: str) -> Hash:
     return Hash(data)
 
 
-class _Server(uvicorn.Server):
-    """Signals are the program's."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Generator[None, None, None]:
-        yield
-
-
 async def serve(node: Node, folder: Path, host: str, port: int) -> None:
     """Until it is cancelled. Writes api.json, which has the token. ConfigError where nobody can listen there."""
     token = _load_token(folder, f"http://{host}:{port}")
-    app = make_app(node, token)
-    server = _Server(
-        uvicorn.Config(app, host=host, port=port, log_level="warning", lifespan="off", timeout_graceful_shutdown=2)
-    )
-    serving = asyncio.ensure_future(server.serve())
-    try:
-        await asyncio.shield(serving)
-    except asyncio.CancelledError:
-        server.should_exit = True
-        await serving
-        raise
-    except SystemExit as reason:
-        raise ConfigError(f"{host}:{port} cannot be listened at: is another program there?") from reason
+    await serve_app(make_app(node, token), host, port)
 
 
 def _load_token(folder: Path, url: str) -> str:

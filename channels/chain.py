@@ -16,7 +16,7 @@ from web3.exceptions import Web3Exception
 from tandem.channels.endpoint import SignedLane
 from tandem.channels.ledger import Ledger, OnChain
 from tandem.channels.signing import SigningDomain
-from tandem.channels.states import ChannelKey, CoopClose, Lane, Side, Withdrawal, encode_locks
+from tandem.channels.states import ChannelKey, CoopClose, Lane, Side, TowerPay, Withdrawal, encode_locks
 from tandem.channels.timing import Timing
 from tandem.errors import ConfigError, TandemError
 from tandem.l1.channel_reader import ChannelReader
@@ -204,6 +204,14 @@ class Chain:
     async def update(self, key: ChannelKey, side: Side, lane: SignedLane) -> Any:
         """Show a newer state of a side's lane."""
         return await self._send(self._contract.functions.update(_key(key), side, _proof(lane)))
+
+    async def update_for_reward(
+        self, key: ChannelKey, side: Side, lane: SignedLane, pay: TowerPay, signature: bytes
+    ) -> Any:
+        """The same for a reward that the other lane's side has signed."""
+        fields = pay.side, pay.min_nonce, checksum(pay.tower), pay.reward, pay.valid_until
+        call = self._contract.functions.updateForReward(_key(key), side, _proof(lane), fields, signature)
+        return await self._send(call)
 
     async def settle(self, channel: OnChain) -> Any:
         """Behind the window."""

@@ -237,11 +237,26 @@ def _close(node: Client, channel: str, alone: bool) -> Answer:
 @click.option("--token", help="Address of an ERC-20; without it: ether.")
 @click.option("--for", "description", default="", help="What it is for.")
 @click.option("--life", type=int, default=3_600, show_default=True, help="Seconds that it is valid.")
-def _invoice(node: Client, amount: str, chain: str, token: str | None, description: str, life: int) -> Answer:
+@click.option("--hold", is_flag=True, help="What comes in waits for `take` or `refuse`.")
+def _invoice(
+    node: Client, amount: str, chain: str, token: str | None, description: str, life: int, hold: bool
+) -> Answer:
     """Ask for AMOUNT."""
-    body = {"amount": amount, "chain": chain, "token": token, "description": description, "life": life}
+    body = {"amount": amount, "chain": chain, "token": token, "description": description, "life": life, "hold": hold}
     content = node.post("/invoices", **body)
     return _say(content, content["invoice"])
+
+
+@click.argument("ref")
+def _take(node: Client, ref: str) -> Answer:
+    """Take what is held for the invoice REF."""
+    return _say(node.post(f"/invoices/{ref}/decide", take=True), "taken")
+
+
+@click.argument("ref")
+def _refuse(node: Client, ref: str) -> Answer:
+    """Refuse what is held for the invoice REF."""
+    return _say(node.post(f"/invoices/{ref}/decide", take=False), "refused")
 
 
 @click.argument("invoice")
@@ -278,8 +293,14 @@ def _invoices(node: Client) -> Answer:
     content = node.get("/invoices")
     rows = [
         (
-            _short(invoice["ref"]),
-            "paid" if invoice["paid"] else "expired" if invoice["expires"] < time.time() else "open",
+            invoice["ref"] if invoice["is_waiting"] else _short(invoice["ref"]),
+            "paid"
+            if invoice["paid"]
+            else "held"
+            if invoice["is_waiting"]
+            else "expired"
+            if invoice["expires"] < time.time()
+            else "open",
             show_amount(invoice["amount"]),
             invoice["description"],
         )
@@ -338,6 +359,23 @@ def _network(node: Client) -> Answer:
     return _table(content, title, ("chain", "channel", "edge", "state", "asks", "delta"), rows)
 
 
+def _towers(node: Client) -> Answer:
+    """The watchtowers that watch for this node."""
+    content = node.get("/towers")
+    rows = [
+        (
+            _short(tower["public_key"]),
+            tower["url"],
+            "connected" if tower["is_connected"] else "away",
+            str(tower["channels"]),
+            f"{tower['reward_ppm']} ppm",
+            tower["refusal"] or "",
+        )
+        for tower in content
+    ]
+    return _table(content, "towers", ("tower", "where", "state", "channels", "reward", "declines"), rows)
+
+
 @click.argument("other")
 def _connect(node: Client, other: str) -> Answer:
     """Stay connected with OTHER: public key @ host : port."""
@@ -385,12 +423,15 @@ def commands() -> list[click.Command]:
         _send,
         _close,
         _invoice,
+        _take,
+        _refuse,
         _pay,
         _invoices,
         _payments,
         _rebalance,
         _route,
         _network,
+        _towers,
         _connect,
         _history,
         _watch,

@@ -2,6 +2,7 @@
 
 import os
 import time
+from dataclasses import replace
 
 from channels.channel import Asset, Channel, asset
 from channels.records import InvoiceRecord, read_invoice_record, write_invoice_record
@@ -26,9 +27,18 @@ class Invoices:
         self._store = store
         self._journal = journal
         self._accepting: set[Hash] = set()
+        self._held: dict[Hash, int] = {}
+        """What has come in for invoices whose owner has not decided yet."""
 
     async def create(
-        self, domain: SigningDomain, token: Address, amount: int, life: Seconds, final_delta: Seconds, description: str
+        self,
+        domain: SigningDomain,
+        token: Address,
+        amount: int,
+        life: Seconds,
+        final_delta: Seconds,
+        description: str,
+        is_held: bool = False,
     ) -> InvoiceRecord:
         """For `amount` wei or units of `token`, for `life` seconds. EncodingError where a field is out of range."""
         secret, now = os.urandom(32), Seconds(int(time.time()))
@@ -45,14 +55,14 @@ class Invoices:
             final_delta,
             description,
         )
-        record = InvoiceRecord(invoice.ref, secret, encode_invoice(invoice, self._identity.sign))
+        record = InvoiceRecord(invoice.ref, secret, encode_invoice(invoice, self._identity.sign), is_held)
         await self._journal.write(write_invoice(record.ref, now, write_invoice_record(record)))
         return record
 
-    async def accept(self, channel: Channel, lock: Lock, final: Final) -> bytes | Failure:
-        """The secret, when it is on the disk that the payment is ours."""
+    async def accept(self, channel: Channel, lock: Lock, final: Final) -> bytes | Failure | None:
+        """The secret, when it is on the disk that the payment is ours; None: its owner has to decide."""
         record = self.find(lock.ref)
-        if record is None or lock.ref in self._accepting:
+        if record is None or lock.ref in self._accepting or lock.ref in self._held:
             return Failure.UNKNOWN_PAYMENT
         invoice, now = decode_invoice(record.line), channel.chain.now()
         wanted: Asset = asset(invoice.chain_id, invoice.token)
@@ -62,12 +72,32 @@ class Invoices:
             return Failure.UNKNOWN_PAYMENT
         if not channel.side.is_in_time(lock.expiry, now):
             return Failure.EXPIRY_TOO_SOON
-        self._accepting.add(lock.ref)
+        if record.is_held:
+            self._held[lock.ref] = lock.amount
+            return None
+        return await self._take(record, lock.amount, now)
+
+    async def release(self, ref: Hash, now: Seconds) -> bytes | None:
+        """Take what is held: the secret. None where nothing is."""
+        record, amount = self.find(ref), self._held.pop(ref, None)
+        return None if record is None or amount is None else await self._take(record, amount, now)
+
+    def refuse(self, ref: Hash) -> bool:
+        """Do not take what is held. Whether anything was."""
+        return self._held.pop(ref, None) is not None
+
+    def is_waiting(self, ref: Hash) -> bool:
+        """Whether something is held."""
+        return ref in self._held
+
+    async def _take(self, record: InvoiceRecord, amount: int, now: Seconds) -> bytes:
+        self._accepting.add(record.ref)
         try:
-            paid = InvoiceRecord(record.ref, record.secret, record.line, lock.amount, now)
-            await self._journal.write(write_invoice(paid.ref, invoice.created, write_invoice_record(paid)))
+            paid = replace(record, paid=amount, paid_at=now)
+            created = decode_invoice(record.line).created
+            await self._journal.write(write_invoice(paid.ref, created, write_invoice_record(paid)))
         finally:
-            self._accepting.discard(lock.ref)
+            self._accepting.discard(record.ref)
         return record.secret
 
     def paid(self, ref: Hash) -> bytes | None:

@@ -5,7 +5,6 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from channels.channel import Channel
-from channels.invoices import Invoices
 from channels.node import Node
 from channels.records import InvoiceRecord, PaymentRecord
 from tandem.channels.invoices import decode_invoice
@@ -54,6 +53,13 @@ class InvoiceRequest(Strict):
     token: AddressText | None = None
     description: str = Field("", max_length=500)
     life: int = Field(3_600, description="seconds that it is valid")
+    hold: bool = Field(False, description="what comes in waits until it is taken or refused")
+
+
+class DecideRequest(Strict):
+    """Of what is held for an invoice."""
+
+    take: bool
 
 
 class PayRequest(Strict):
@@ -151,6 +157,19 @@ class ChannelView(BaseModel):
     window: int
     settle_at: int | None
     trouble: str | None
+    towers: int = Field(description="watchtowers that have promised to watch the newest states")
+
+
+class TowerView(BaseModel):
+    """A watchtower of ours."""
+
+    public_key: Hex
+    url: str
+    is_connected: bool
+    reward_ppm: int | None
+    least_reward: Amount | None
+    channels: int = Field(description="of which it has promised to watch the newest states")
+    refusal: str | None
 
 
 class InvoiceView(BaseModel):
@@ -164,6 +183,7 @@ class InvoiceView(BaseModel):
     description: str
     created: int
     expires: int
+    is_waiting: bool = Field(description="whether a payment is held until its owner decides")
     paid: Amount | None
     paid_at: int | None
 
@@ -282,6 +302,7 @@ async def channel_view(node: Node, channel: Channel) -> ChannelView:
         window=channel.key.window,
         settle_at=latest.settle_at or None,
         trouble=channel.peer.trouble,
+        towers=node.towers.covers(channel),
     )
 
 
@@ -312,7 +333,23 @@ async def info_view(node: Node) -> InfoView:
     )
 
 
-def invoice_view(record: InvoiceRecord) -> InvoiceView:
+def tower_views(node: Node) -> list[TowerView]:
+    """All that watch for us."""
+    return [
+        TowerView(
+            public_key=_hex(guard.uri.public_key),
+            url=guard.uri.url,
+            is_connected=node.neighbours.session(guard.address) is not None,
+            reward_ppm=None if guard.terms is None else guard.terms.reward_ppm,
+            least_reward=None if guard.terms is None else str(guard.terms.least_reward),
+            channels=sum(guard.covers(channel) for channel in node.channels.values()),
+            refusal=guard.refusal,
+        )
+        for guard in node.towers.guards.values()
+    ]
+
+
+def invoice_view(node: Node, record: InvoiceRecord) -> InvoiceView:
     """With what it says."""
     invoice = decode_invoice(record.line)
     return InvoiceView(
@@ -324,14 +361,10 @@ def invoice_view(record: InvoiceRecord) -> InvoiceView:
         description=invoice.description,
         created=invoice.created,
         expires=invoice.expires,
+        is_waiting=node.invoices.is_waiting(record.ref),
         paid=None if record.paid is None else str(record.paid),
         paid_at=record.paid_at,
     )
-
-
-def invoice_views(invoices: Invoices, count: int) -> list[InvoiceView]:
-    """The newest first."""
-    return [invoice_view(record) for record in invoices.newest(count)]
 
 
 def payment_view(node: Node, record: PaymentRecord) -> PaymentView:

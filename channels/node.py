@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,10 @@ from typing import Any
 import structlog
 from eth_account.signers.local import LocalAccount
 
-from channels.chain import Chain, ChainFailure, ChainSettings
+from channels.chain import Chain, ChainSettings
 from channels.channel import Asset, Channel, asset
+from channels.chores import Chores
 from channels.chronicle import Chronicle
-from channels.closing import Settle, moves, owes, to_register
 from channels.crier import Crier
 from channels.invoices import Invoices
 from channels.link import Certificate
@@ -25,6 +26,8 @@ from channels.records import InvoiceRecord, PaymentRecord
 from channels.session import Session
 from channels.store import Journal, Store, write_node
 from channels.switch import Switch
+from channels.towers import Towers
+from tandem.channels.closing import Settle, moves, owes, to_register
 from tandem.channels.endpoint import Endpoint
 from tandem.channels.identity import Identity, NodeUri, address_of_public_key
 from tandem.channels.invoices import decode_invoice
@@ -35,7 +38,7 @@ from tandem.channels.settlement import Funds
 from tandem.channels.states import MOST_AMOUNT, MOST_LOCKS, ChannelKey, Side
 from tandem.channels.wire import AskOpen, Declined, Message, News, Welcome
 from tandem.errors import TandemError
-from tandem.primitives.types import Address, Hash, Seconds
+from tandem.primitives.types import ZERO_HASH, Address, Hash, Seconds
 
 TICK = 0.5
 """Seconds between two looks at the clock."""
@@ -65,6 +68,8 @@ class NodeSettings:
     """Parts per million of its amount."""
     least: int = 1
     """Smallest amount that is handed on."""
+    towers: tuple[NodeUri, ...] = ()
+    """Watchtowers that are told everything, and paid when they save something."""
 
 
 class Node:
@@ -94,11 +99,12 @@ class Node:
             lambda: {chain.id: chain.latest.channels for chain in self.chains.values()},
             self.edge_terms,
         )
+        self.towers = Towers(self.identity, self.neighbours, store, self._journal, self.channels, settings.towers)
         self._unwanted: dict[Hash, str] = {}
         self._asked: dict[Hash, asyncio.Future[None]] = {}
         """Channels that we want to open, until the other side answers."""
         self._read_secrets: dict[int, int] = {}
-        self._at_work: dict[tuple[Hash, str], asyncio.Task[None]] = {}
+        self._chores = Chores()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._talks: dict[Hash, asyncio.Task[None]] = {}
         self._log = structlog.get_logger("node")
@@ -119,6 +125,7 @@ class Node:
                 await self._take_up()
                 tasks.create_task(self.neighbours.serve(self.settings.host, self.settings.port, certificate))
                 tasks.create_task(self.crier.run(lambda: self.channels.values()))
+                tasks.create_task(self.towers.run())
                 tasks.create_task(self._tick())
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
@@ -142,7 +149,8 @@ class Node:
         self.chronicle.close()
         await self.neighbours.close()
         await self.switch.stop()
-        tasks = [*self._tasks, *self._at_work.values(), *self._talks.values()]
+        await self._chores.stop()
+        tasks = [*self._tasks, *self._talks.values()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -183,8 +191,8 @@ class Node:
             return
         await channel.peer.inform(certain.funds, chain.certain_time)
         if latest is None or latest.status != Status.OPEN:
-            if channel.peer.trouble is None:
-                by_us = latest is not None and latest.closed_by == self.identity.address
+            if channel.peer.trouble is None and latest is not None and latest.status == Status.CLOSING:
+                by_us = latest.closed_by == self.identity.address
                 self.chronicle.note("closing", channel=channel.id, by_us=by_us)
             channel.peer.end("the channel is being closed on chain")
 
@@ -251,43 +259,31 @@ class Node:
             self._spawn(channel.peer.inform(side.funds, chain.certain_time))
         for move in moves(side, on_chain, chain.timing, chain.now()):
             if isinstance(move, Settle):
-                self._work(channel.id, "settle", chain.settle(on_chain))
+                self._chores.start(channel.id, "settle", partial(chain.settle, on_chain))
             else:
-                self._work(channel.id, f"show {move.side}", chain.update(channel.key, move.side, move.lane))
+                show = partial(chain.update, channel.key, move.side, move.lane)
+                self._chores.start(channel.id, "show", show, move.side)
         if on_chain.status == Status.OPEN and owes(side, chain.latest.secrets, chain.timing, chain.now()):
-            self._work(channel.id, "close", self._close_alone(channel, "the other side does not pay what it owes"))
+            close = partial(self._close_alone, channel, "the other side does not pay what it owes")
+            self._chores.start(channel.id, "close", close)
 
     def _register(self, chain: Chain) -> None:
         """Secrets that are due on a chain, all at once."""
-        due = {
-            secret: channel
+        due = [
+            secret
             for channel in self.channels.values()
             if channel.chain is chain
             for secret in to_register(
                 channel.side, chain.latest.channels.get(channel.id), chain.latest.secrets, chain.timing, chain.now()
             )
-        }
-        if due and (Hash(bytes(32)), f"secrets {chain.id}") not in self._at_work:
-            self._log.warning("the other side does not answer: secrets go on chain", count=len(due), chain=chain.name)
-            self.chronicle.note("registered", chain=chain.name, secrets=str(len(due)))
-            self._work(Hash(bytes(32)), f"secrets {chain.id}", chain.register_secrets(list(due)))
+        ]
+        if due:
+            self._chores.start(ZERO_HASH, "register", partial(self._register_all, chain, due), chain.id)
 
-    def _work(self, channel: Hash, what: str, work: Coroutine[Any, Any, Any]) -> None:
-        """Do something on chain, once at a time; what fails is tried again when it is still due."""
-        if (channel, what) in self._at_work:
-            work.close()
-            return
-
-        async def do() -> None:
-            try:
-                await work
-            except ChainFailure as reason:
-                self._log.warning("not done", what=what, channel=channel[:4].hex(), reason=str(reason))
-            await asyncio.sleep(2 * TICK)  # until the chain was looked at again
-
-        task = asyncio.create_task(do())
-        self._at_work[channel, what] = task
-        task.add_done_callback(lambda _: self._at_work.pop((channel, what), None))
+    async def _register_all(self, chain: Chain, secrets: list[bytes]) -> None:
+        self._log.warning("the other side does not answer: secrets go on chain", count=len(secrets), chain=chain.name)
+        await chain.register_secrets(secrets)
+        self.chronicle.note("registered", chain=chain.name, secrets=str(len(secrets)))
 
     def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
         task = asyncio.create_task(work)
@@ -308,8 +304,10 @@ class Node:
                 await session.send(Welcome(message.channel) if reason is None else Declined(message.channel, reason))
             case Welcome(channel):
                 self._answered(channel, None)
-            case Declined(channel, reason):
+            case Declined(channel, reason) if channel in self._asked:
                 self._answered(channel, reason)
+            case _:
+                await self.towers.take(session, message)
 
     def _why_not(self, session: Session, ask: AskOpen) -> str | None:
         """Whether a channel that another node wants to open would be used."""
@@ -493,14 +491,26 @@ class Node:
         return await asyncio.shield(task)
 
     async def invoice(
-        self, chain: Chain, token: Address, amount: int, life: Seconds, description: str
+        self, chain: Chain, token: Address, amount: int, life: Seconds, description: str, is_held: bool
     ) -> InvoiceRecord:
         """Ask for money. Refusal, EncodingError."""
         self._check_amount(amount)
         if life <= 0:
             raise Refusal("an invoice is valid for more than no time")
         final_delta = max(each.timing.final_delta for each in self.chains.values())
-        return await self.invoices.create(chain.domain, token, amount, life, final_delta, description)
+        return await self.invoices.create(chain.domain, token, amount, life, final_delta, description, is_held)
+
+    async def decide(self, ref: Hash, is_taken: bool) -> None:
+        """Take or refuse what is held for an invoice. Refusal where nothing is."""
+        if not self.invoices.is_waiting(ref):
+            raise Refusal("nothing is held for this invoice")
+        if not is_taken:
+            self.invoices.refuse(ref)
+            await self.switch.refuse(ref)
+            return
+        secret = await self.invoices.release(ref, self.now())
+        if secret is not None:
+            await self.switch.claim(secret)
 
     def route(self, payee: bytes, wanted: Asset, amount: int) -> tuple[Leg, ...]:
         """A way as a payment would take it now. NoWay."""

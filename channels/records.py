@@ -6,6 +6,7 @@ from enum import StrEnum
 from tandem.channels.codec import (
     ADDRESS,
     AMOUNT,
+    FLAG,
     HASH,
     NUMBER,
     PUBLIC_KEY,
@@ -31,6 +32,8 @@ class InvoiceRecord:
     secret: bytes
     line: str
     """As it is handed on (tandem.channels.invoices)."""
+    is_held: bool = False
+    """Whether its owner decides when a payment is taken."""
     paid: int | None = None
     """Wei or the token's units."""
     paid_at: Seconds | None = None
@@ -97,7 +100,7 @@ class PaymentRecord:
 
 
 _OUTCOME = Field(lambda outcome: outcome.value.encode(), lambda value: Outcome(value.decode()))
-_INVOICE = Shape(InvoiceRecord, (HASH, blob(32, 32), text(4_096), optional(AMOUNT), optional(TIME)))
+_INVOICE = Shape(InvoiceRecord, (HASH, blob(32, 32), text(4_096), FLAG, optional(AMOUNT), optional(TIME)))
 _STEP = Shape(Step, (NUMBER, HASH, ADDRESS, ADDRESS, AMOUNT))
 _PAYMENT = Shape(
     PaymentRecord,

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Self
 
 from tandem.channels.endpoint import Endpoint
 from tandem.channels.wire import decode_endpoint, encode_endpoint
@@ -18,7 +18,7 @@ from tandem.errors import ConfigError
 from tandem.primitives.types import Address, Hash
 
 SCHEMA = 2
-"""Of the tables; kept in the file (user_version)."""
+"""Of all tables here; kept in the file (user_version)."""
 TABLES = """
 CREATE TABLE states (channel BLOB PRIMARY KEY, state BLOB NOT NULL);
 CREATE TABLE nodes (address BLOB PRIMARY KEY, public_key BLOB NOT NULL, url TEXT NOT NULL);
@@ -28,7 +28,7 @@ CREATE INDEX open_payments ON payments (ref) WHERE is_open;
 CREATE INDEX newest_invoices ON invoices (created);
 CREATE INDEX newest_payments ON payments (created);
 CREATE TABLE history (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind TEXT NOT NULL, record BLOB NOT NULL);
-CREATE TABLE settings (name TEXT PRIMARY KEY, value BLOB NOT NULL);
+CREATE TABLE receipts (tower BLOB, channel BLOB, receipt BLOB NOT NULL, PRIMARY KEY (tower, channel));
 """
 MOST_WRITES = 10_000
 """In one commit."""
@@ -67,22 +67,22 @@ def write_history(time: int, kind: str, record: bytes) -> Write:
     return Write("INSERT INTO history (time, kind, record) VALUES (?, ?, ?)", (time, kind, record))
 
 
-def write_setting(name: str, value: bytes) -> Write:
-    """Something that holds for good."""
-    return Write("INSERT OR REPLACE INTO settings VALUES (?, ?)", (name, value))
+def write_receipt(tower: Address, channel: Hash, receipt: bytes) -> Write:
+    """The newest that a tower has given for a channel."""
+    return Write("INSERT OR REPLACE INTO receipts VALUES (?, ?, ?)", (tower, channel, receipt))
 
 
-class Store:
-    """The database: one thread writes, one reads."""
+class Database:
+    """A file with tables: one thread writes, one reads."""
 
-    def __init__(self, path: Path) -> None:
-        """ConfigError where the file is none of ours, or in use by another node."""
+    def __init__(self, path: Path, tables: str) -> None:
+        """ConfigError where the file is none of ours, or in use by another program."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = path.with_suffix(".lock").open("wb")
         try:
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as reason:
-            raise ConfigError(f"{path} is in use: is the node running already?") from reason
+            raise ConfigError(f"{path} is in use: is the program running already?") from reason
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._reader = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         try:
@@ -91,13 +91,13 @@ class Store:
             self._db.execute("PRAGMA synchronous = FULL")
             [version] = self._db.execute("PRAGMA user_version").fetchone()
             if version == 0:
-                self._db.executescript(f"BEGIN; {TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
+                self._db.executescript(f"BEGIN; {tables} PRAGMA user_version = {SCHEMA}; COMMIT;")
         except sqlite3.DatabaseError as reason:
             raise ConfigError(f"{path} is no channel database: {reason}") from reason
         if version not in (0, SCHEMA):
             raise ConfigError(f"{path} has tables of version {version}, this program knows {SCHEMA}")
 
-    def __enter__(self) -> "Store":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(
@@ -112,6 +112,24 @@ class Store:
             for write in writes:
                 self._db.execute(write.statement, write.values)
 
+    def close(self) -> None:
+        """What was written stays."""
+        self._reader.close()
+        self._db.close()
+        self._lock.close()
+
+    def read(self, query: str, *values: Any) -> list[tuple[Any, ...]]:
+        """Rows."""
+        return self._reader.execute(query, values).fetchall()
+
+
+class Store(Database):
+    """A node's."""
+
+    def __init__(self, path: Path) -> None:
+        """ConfigError where the file is none of ours, or in use by another node."""
+        super().__init__(path, TABLES)
+
     def load(self, blank: Endpoint) -> Endpoint:
         """A side as it was kept; `blank`, a new one, where it never was. EncodingError."""
         kept = self._one("SELECT state FROM states WHERE channel = ?", blank.key.id)
@@ -119,11 +137,11 @@ class Store:
 
     def channels(self) -> list[Hash]:
         """All that there are states of."""
-        return [Hash(bytes(row[0])) for row in self._reader.execute("SELECT channel FROM states ORDER BY channel")]
+        return [Hash(bytes(row[0])) for row in self.read("SELECT channel FROM states ORDER BY channel")]
 
     def nodes(self) -> list[tuple[Address, bytes, str]]:
         """(address, public key, url) of all that we know."""
-        rows = self._reader.execute("SELECT address, public_key, url FROM nodes ORDER BY address")
+        rows = self.read("SELECT address, public_key, url FROM nodes ORDER BY address")
         return [(Address(bytes(address)), bytes(key), url) for address, key, url in rows]
 
     def invoice(self, ref: Hash) -> bytes | None:
@@ -136,13 +154,13 @@ class Store:
 
     def open_payments(self) -> list[bytes]:
         """Records of payments whose end is not known."""
-        return [bytes(row[0]) for row in self._reader.execute("SELECT record FROM payments WHERE is_open")]
+        return [bytes(row[0]) for row in self.read("SELECT record FROM payments WHERE is_open")]
 
     def newest(self, table: str, count: int) -> list[bytes]:
         """Records of `invoices` or `payments`, the newest first. ValueError for other tables."""
         if table not in ("invoices", "payments"):
             raise ValueError(table)
-        rows = self._reader.execute(f"SELECT record FROM {table} ORDER BY created DESC, rowid DESC LIMIT ?", (count,))
+        rows = self.read(f"SELECT record FROM {table} ORDER BY created DESC, rowid DESC LIMIT ?", count)
         return [bytes(row[0]) for row in rows]
 
     def history(self, count: int) -> Iterator[tuple[int, str, bytes]]:
@@ -152,25 +170,19 @@ class Store:
         ):
             yield row[0], row[1], bytes(row[2])
 
-    def setting(self, name: str) -> bytes | None:
-        """What holds for good."""
-        return self._one("SELECT value FROM settings WHERE name = ?", name)
-
-    def close(self) -> None:
-        """What was written stays."""
-        self._reader.close()
-        self._db.close()
-        self._lock.close()
+    def receipts(self, tower: Address) -> list[bytes]:
+        """What a tower has promised."""
+        return [bytes(row[0]) for row in self.read("SELECT receipt FROM receipts WHERE tower = ?", tower)]
 
     def _one(self, query: str, key: Any) -> bytes | None:
-        row = self._reader.execute(query, (key,)).fetchone()
-        return None if row is None else bytes(row[0])
+        rows = self.read(query, key)
+        return bytes(rows[0][0]) if rows else None
 
 
 class Journal:
     """Writes of many in few commits. An event loop's."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Database) -> None:
         self._store = store
         self._next: list[tuple[Sequence[Write], asyncio.Future[None]]] = []
         self._running: asyncio.Task[None] | None = None

@@ -27,7 +27,7 @@ from tandem.channels.routing import EdgeTerms
 from tandem.channels.settlement import secret_hash
 from tandem.channels.states import Lock, LockKind
 from tandem.errors import EncodingError
-from tandem.primitives.types import Hash
+from tandem.primitives.types import ZERO_HASH, Hash
 
 CANNOT = (InvalidUpdate, NotConnected, TooManyWaiting, ChannelBroken, ChannelEnded)
 """Why an operation is not done in a channel."""
@@ -36,8 +36,8 @@ CANNOT = (InvalidUpdate, NotConnected, TooManyWaiting, ChannelBroken, ChannelEnd
 class Payee(Protocol):
     """Who has invoices."""
 
-    async def accept(self, channel: Channel, lock: Lock, final: Final) -> bytes | Failure:
-        """The secret, when it is on the disk that the payment is ours."""
+    async def accept(self, channel: Channel, lock: Lock, final: Final) -> bytes | Failure | None:
+        """The secret, when it is on the disk that the payment is ours; None: `claim` or `refuse` will follow."""
         ...
 
     def paid(self, ref: Hash) -> bytes | None:
@@ -167,6 +167,18 @@ class Switch:
             if lock is not None and channel.is_revealed_in_time(lock):
                 self._spawn(self._pay(channel, secret))
 
+    async def claim(self, secret: bytes) -> None:
+        """What was held for an invoice of ours is taken."""
+        channel = self._channels.get(self._upstream.get(secret_hash(secret), ZERO_HASH))
+        if channel is not None:
+            await self._claim(channel, secret)
+
+    async def refuse(self, ref: Hash) -> None:
+        """What was held for an invoice of ours is not taken."""
+        channel, shared = self._channels.get(self._upstream.get(ref, ZERO_HASH)), self._shared.get(ref)
+        if channel is not None:
+            await self._give_up(channel, ref, b"" if shared is None else fail(shared, Failure.UNKNOWN_PAYMENT))
+
     async def stop(self) -> None:
         """What it has left, it takes up at the next start."""
         for task in self._tasks:
@@ -189,10 +201,12 @@ class Switch:
             return
         self._shared[ref] = peeled.secret
         if isinstance(payload, Final):
-            outcome = await self._payee.accept(channel, lock, payload)
-            if not isinstance(outcome, Failure):
-                await self._claim(channel, outcome)
+            accepted = await self._payee.accept(channel, lock, payload)
+            if isinstance(accepted, bytes):
+                await self._claim(channel, accepted)
+            if not isinstance(accepted, Failure):
                 return
+            outcome = accepted
         elif peeled.packet is None:
             outcome = Failure.UNKNOWN_CHANNEL
         else:

@@ -1,19 +1,37 @@
 """Channel nodes as processes: started, killed and asked by end-to-end tests, the demo and benchmarks."""
 
 import json
+import os
+import socket
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
-from pathlib import Path
 from typing import Any
 
-from localnet.network import ROOT, START_TIMEOUT
+from localnet.network import ROOT, START_TIMEOUT, LocalNet
 from localnet.process import Child
 
 TIMEOUT = 90.0
 """Seconds that an answer may take."""
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody uses now."""
+    sockets = [socket.socket() for _ in range(count)]
+    for item in sockets:
+        item.bind(("127.0.0.1", 0))
+    numbers = [item.getsockname()[1] for item in sockets]
+    for item in sockets:
+        item.close()
+    return numbers
+
+
+def chain_options(net: LocalNet) -> list[str]:
+    """Where a node or a tower finds the chains of a network: L2 only where there is one."""
+    l2 = net.l2_url if "sequencer" in net.children else ""
+    return ["--deployment", str(net.deployment_path), "--l1", net.l1_url, "--l2", l2]
 
 
 class NodeSays(Exception):
@@ -27,23 +45,35 @@ class NodeSays(Exception):
 class ChannelNode:
     """One node: its process, and its REST interface."""
 
-    def __init__(self, name: str, folder: Path, key: bytes, ports: tuple[int, int], arguments: Sequence[str]) -> None:
-        """`ports`: for nodes and for the owner. `arguments`: for `python -m channels run`."""
+    def __init__(self, net: LocalNet, name: str, key: bytes, *arguments: str) -> None:
+        """`arguments`: for `python -m channels run`."""
+        self.net = net
         self.name = name
-        self.folder = folder
-        self.ports = ports
-        self._arguments = list(arguments)
-        self._environment = {"PYTHONPATH": str(ROOT), "TANDEM_CHANNELS_KEY": key.hex()}
+        self.key = key
+        self.folder = net.folder / name
+        self.ports = free_ports(2)
+        self._arguments = arguments
         self.child: Child | None = None
 
-    def start(self, *more: str) -> "ChannelNode":
-        """Also to start it again. Returns when it answers."""
-        command = [sys.executable, "-m", "channels", "run", "--data", str(self.folder / self.name)]
+    def launch(self, *more: str, module: Sequence[str] = ("-m", "channels")) -> "ChannelNode":
+        """Begin to start it, also again. `module`: another program that is a node too."""
+        command = [sys.executable, *module, "run", "--data", str(self.folder), *chain_options(self.net)]
         command += ["--port", str(self.ports[0]), "--api-port", str(self.ports[1]), *self._arguments, *more]
-        log = self.folder / "logs" / f"{self.name}.log"
-        self.child = Child(self.name, command, log, self._environment)
-        self.child.wait_until(self.is_ready, START_TIMEOUT)
+        environment = {"PYTHONPATH": str(ROOT), "TANDEM_CHANNELS_KEY": self.key.hex()}
+        self.child = Child(self.name, command, self.net.folder / "logs" / f"{self.name}.log", environment)
+        self.net.children[self.name] = self.child
         return self
+
+    def start(self, *more: str) -> "ChannelNode":
+        """Returns when it is ready."""
+        self.launch(*more)
+        self.await_ready()
+        return self
+
+    def await_ready(self) -> None:
+        """Its chains are read and it answers."""
+        assert self.child is not None
+        self.child.wait_until(self.is_ready, START_TIMEOUT)
 
     def is_ready(self) -> bool:
         """Whether it answers and its chains are read."""
@@ -54,17 +84,18 @@ class ChannelNode:
 
     def kill(self) -> None:
         """kill -9."""
-        assert self.child is not None
-        self.child.kill()
         self.child = None
+        self.net.kill(self.name)
+
+    def signal(self, number: int) -> None:
+        """Stop it for a while (SIGSTOP), let it go on (SIGCONT)."""
+        assert self.child is not None
+        os.kill(self.child.pid, number)
 
     def stop(self) -> int:
         """Cleanly. Returns its exit code."""
-        if self.child is None:
-            return 0
-        code = self.child.stop()
         self.child = None
-        return code
+        return self.net.stop(self.name)
 
     @property
     def uri(self) -> str:
@@ -79,7 +110,7 @@ class ChannelNode:
     @property
     def log(self) -> str:
         """What it has written so far."""
-        return (self.folder / "logs" / f"{self.name}.log").read_text(errors="replace")
+        return (self.net.folder / "logs" / f"{self.name}.log").read_text(errors="replace")
 
     # -- its interface
 
@@ -134,7 +165,7 @@ class ChannelNode:
         raise AssertionError(f"not after {timeout:.0f} s: {what}")
 
     def _ask(self, method: str, path: str, body: dict[str, Any] | None) -> Any:
-        access = json.loads((self.folder / self.name / "api.json").read_text())
+        access = json.loads((self.folder / "api.json").read_text())
         headers = {"Authorization": f"Bearer {access['token']}", "Content-Type": "application/json"}
         data = None if body is None else json.dumps(body).encode()
         request = urllib.request.Request(f"{access['url']}/v1{path}", data, headers, method=method)
@@ -144,3 +175,48 @@ class ChannelNode:
         except urllib.error.HTTPError as error:
             content = json.load(error)
             raise NodeSays(error.code, content["error"], content["message"]) from error
+
+
+class TowerNode:
+    """A watchtower."""
+
+    def __init__(self, net: LocalNet, key: bytes, *arguments: str, name: str = "tower") -> None:
+        """`arguments`: for `python -m channels tower`."""
+        self.net = net
+        self.name = name
+        self.ports = free_ports(2)
+        self._key = key
+        self._arguments = arguments
+
+    def start(self) -> "TowerNode":
+        """Also to start it again. Returns when its chains are read."""
+        command = [sys.executable, "-m", "channels", "tower", "--data", str(self.net.folder / self.name)]
+        command += [*chain_options(self.net), "--port", str(self.ports[0]), "--status-port", str(self.ports[1])]
+        environment = {"PYTHONPATH": str(ROOT), "TANDEM_TOWER_KEY": self._key.hex()}
+        log = self.net.folder / "logs" / f"{self.name}.log"
+        child = Child(self.name, [*command, *self._arguments], log, environment)
+        self.net.children[self.name] = child
+        child.wait_until(self.is_ready, START_TIMEOUT)
+        return self
+
+    def is_ready(self) -> bool:
+        """Whether its chains are read."""
+        try:
+            return all(chain["isReachable"] for chain in self.status()["chains"])
+        except (OSError, ValueError):
+            return False
+
+    def status(self) -> dict[str, Any]:
+        """All that it tells of itself. OSError where it does not answer."""
+        with urllib.request.urlopen(f"{self.url}/status.json", timeout=TIMEOUT) as answer:
+            return dict(json.load(answer))
+
+    @property
+    def url(self) -> str:
+        """Its status page."""
+        return f"http://127.0.0.1:{self.ports[1]}"
+
+    @property
+    def uri(self) -> str:
+        """public key @ host : port."""
+        return str(self.status()["tower"])

@@ -73,7 +73,8 @@ def read_nonce(value: Any) -> int:
 
 
 def write_amount(value: int) -> bytes:
-    """Without leading zeros."""
+    """Without leading zeros. EncodingError where it is negative."""
+    require(value >= 0, "an amount is not negative")
     return value.to_bytes((value.bit_length() + 7) // 8, "big")
 
 
@@ -92,13 +93,19 @@ def blob(least: int, most: int) -> Field:
 def text(most: int) -> Field:
     """UTF-8, up to so many bytes."""
 
+    def write(value: str) -> bytes:
+        try:
+            return value.encode()
+        except UnicodeEncodeError as error:
+            raise EncodingError("this is no text") from error
+
     def read(value: Any) -> str:
         try:
             return read_bytes(value, 0, most).decode()
         except UnicodeDecodeError as error:
             raise EncodingError("this is no text") from error
 
-    return Field(lambda value: value.encode(), read)
+    return Field(write, read)
 
 
 def many(field: Field, most: int) -> Field:
@@ -119,7 +126,14 @@ def optional(field: Field) -> Field:
     )
 
 
+def read_flag(value: Any) -> bool:
+    """Yes or no."""
+    require(isinstance(value, bool), "yes or no belongs here")
+    return bool(value)
+
+
 HASH = Field(same, read_hash)
+FLAG = Field(same, read_flag)
 NUMBER = Field(same, read_nonce)
 AMOUNT = Field(write_amount, read_amount)
 TIME = Field(same, lambda value: Seconds(read_nonce(value)))

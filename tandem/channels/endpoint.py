@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, apply
+from tandem.channels.operations import DropLock, InvalidUpdate, Operation, apply
 from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import SigningDomain, check_signature
 from tandem.channels.states import ChannelKey, CoopClose, Lane, Lock, LockKind, Side, Withdrawal

@@ -9,16 +9,15 @@ from dataclasses import dataclass, field
 
 from tandem.channels.codec import (
     AMOUNT,
+    FLAG,
     HASH,
     NUMBER,
     PUBLIC_KEY,
     TIME,
-    Field,
     Shape,
     pack,
     read_bytes,
     require,
-    same,
     text,
     unpack,
 )
@@ -65,15 +64,9 @@ class EdgeNews:
     time: Seconds
 
 
-def _read_flag(value: object) -> bool:
-    require(isinstance(value, bool), "yes or no belongs here")
-    return bool(value)
-
-
-_FLAG = Field(same, _read_flag)
 _SHAPES: Mapping[int, Shape] = {
     1: Shape(NodeNews, (PUBLIC_KEY, text(200), TIME)),
-    2: Shape(EdgeNews, (PUBLIC_KEY, NUMBER, HASH, AMOUNT, NUMBER, TIME, AMOUNT, AMOUNT, NUMBER, _FLAG, TIME)),
+    2: Shape(EdgeNews, (PUBLIC_KEY, NUMBER, HASH, AMOUNT, NUMBER, TIME, AMOUNT, AMOUNT, NUMBER, FLAG, TIME)),
 }
 News = NodeNews | EdgeNews
 
@@ -90,6 +83,7 @@ def read_piece(piece: bytes) -> News:
     values = unpack(piece)
     require(len(values) > 2 and type(values[0]) is int and values[0] in _SHAPES, "there is no news of this kind")
     news: News = _SHAPES[values[0]].read(values[1:-1])
+    require(pack(values) == piece, "the news is not in the one form that it has")
     check_signature(_digest(values[:-1]), read_bytes(values[-1], 65, 65), address_of_public_key(news.public_key))
     return news
 
@@ -103,7 +97,8 @@ class Gossip:
     """The newest of each node and edge. Mutable."""
 
     _nodes: dict[Address, tuple[NodeNews, bytes]] = field(default_factory=dict)
-    _edges: dict[tuple[Hash, Address], tuple[EdgeNews, bytes]] = field(default_factory=dict)
+    _edges: dict[tuple[int, Hash, Address], tuple[EdgeNews, bytes]] = field(default_factory=dict)
+    """By chain too: channels of one name may be on several."""
 
     def take(self, piece: bytes, channels: Mapping[int, Mapping[Hash, OnChain]], now: Seconds) -> News | None:
         """What is news, None what is not. EncodingError, BadSignature; KeyError where its channel is not known (yet).
@@ -125,18 +120,18 @@ class Gossip:
         channel = channels.get(news.chain_id, {})[news.channel]
         if source not in (channel.key.party0, channel.key.party1):
             raise BadSignature(f"0x{source.hex()} is no party of the channel that it speaks of")
-        earlier = self._edges.get((news.channel, source))
+        earlier = self._edges.get((news.chain_id, news.channel, source))
         if channel.status != Status.OPEN or (earlier is not None and earlier[0].time >= news.time):
             return None
-        self._edges[news.channel, source] = news, piece
+        self._edges[news.chain_id, news.channel, source] = news, piece
         return news
 
     def forget(self, channels: Mapping[int, Mapping[Hash, OnChain]], now: Seconds) -> None:
         """Drop what is too old, and edges of channels that are not open any more."""
-        for (channel, source), (news, _) in list(self._edges.items()):
-            on_chain = channels.get(news.chain_id, {}).get(channel)
+        for name, (news, _) in list(self._edges.items()):
+            on_chain = channels.get(news.chain_id, {}).get(news.channel)
             if on_chain is None or on_chain.status != Status.OPEN or news.time < now - LIFE:
-                del self._edges[channel, source]
+                del self._edges[name]
         for address, (node, _) in list(self._nodes.items()):
             if node.time < now - LIFE:
                 del self._nodes[address]

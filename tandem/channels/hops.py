@@ -10,6 +10,9 @@ from tandem.channels.onion import Hop, create, make_failure
 from tandem.errors import EncodingError
 from tandem.primitives.types import Hash, Seconds
 
+MOST_SAID = 200
+"""Bytes of a failure's text."""
+
 
 @dataclass(frozen=True, slots=True)
 class Forward:
@@ -85,8 +88,9 @@ def new_session_key() -> bytes:
 
 
 def fail(secret: bytes, failure: Failure, text: str = "") -> bytes:
-    """A failure by the hop that shares this secret with the payer."""
-    return make_failure(secret, pack([int(failure), text.encode()[:200]]))
+    """A failure by the hop that shares this secret with the payer. Of the text goes what fits, in whole letters."""
+    said = text.encode(errors="replace")[:MOST_SAID].decode(errors="ignore")
+    return make_failure(secret, pack([int(failure), said.encode()]))
 
 
 def read_report(message: bytes) -> Report:

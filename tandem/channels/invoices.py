@@ -19,6 +19,7 @@ from tandem.channels.codec import (
     exactly,
     pack,
     read_bytes,
+    require,
     text,
     unpack,
 )
@@ -78,7 +79,7 @@ def encode_invoice(invoice: Invoice, sign: Sign) -> str:
     """Signed by the payee's key. EncodingError where a field is out of range."""
     values = _INVOICE.write(invoice)
     _INVOICE.read(values)
-    return PREFIX + base64.urlsafe_b64encode(pack([*values, sign(invoice.digest())])).decode().rstrip("=")
+    return _line([*values, sign(invoice.digest())])
 
 
 def decode_invoice(line: str) -> Invoice:
@@ -92,6 +93,11 @@ def decode_invoice(line: str) -> Invoice:
     except (binascii.Error, ValueError) as reason:
         raise EncodingError("the invoice is damaged: it is no base64") from reason
     exactly(values, 12)
+    require(_line(values) == line, "the invoice is not in the one form that it has")
     invoice: Invoice = _INVOICE.read(values[:-1])
     check_signature(invoice.digest(), read_bytes(values[-1], 65, 65), address_of_public_key(invoice.payee))
     return invoice
+
+
+def _line(values: list[object]) -> str:
+    return PREFIX + base64.urlsafe_b64encode(pack(values)).decode().rstrip("=")

@@ -20,6 +20,7 @@ TYPES = {
     "CoopClose": "bytes32 channelId,uint128 bal0,uint128 bal1,uint64 validUntil",
     "TowerPay": "bytes32 channelId,address client,uint64 minNonce,address tower,uint128 reward,uint64 validUntil",
     "Voucher": "bytes32 name,uint128 amount",
+    "TowerReceipt": "bytes32 channelId,address client,uint64 theirNonce,uint64 ownNonce,uint64 time",
     "Invoice": "bytes payee,address token,uint128 amount,bytes32 hash,bytes32 paymentSecret,uint64 created,"
     "uint64 expires,uint64 finalDelta,string description",
 }
@@ -66,6 +67,11 @@ class SigningDomain:
     def voucher(self, name: Hash, amount: int) -> Hash:
         """Of a payment in a virtual channel: all that was paid in it."""
         return self._digest("Voucher", name + word(amount))
+
+    def tower_receipt(self, channel: Hash, client: Address, their_nonce: int, own_nonce: int, time: Seconds) -> Hash:
+        """Of what a tower promises (tandem.channels.tower). No contract looks at it."""
+        words = address_word(client) + word(their_nonce) + word(own_nonce) + word(time)
+        return self._digest("TowerReceipt", channel + words)
 
     def invoice(
         self,

@@ -126,3 +126,14 @@ class CoopClose:
 
     balances: tuple[int, int]
     valid_until: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class TowerPay:
+    """What a side pays a watchtower that shows a state of the other's lane, this nonce or a newer one."""
+
+    side: Side
+    min_nonce: int
+    tower: Address
+    reward: int
+    valid_until: Seconds

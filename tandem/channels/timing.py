@@ -20,8 +20,8 @@ class Timing:
     """S: within that a transaction is mined, whatever it has to pay."""
     forced: Seconds = Seconds(0)
     """F: on L2, how long the sequencer can keep a transaction out."""
-    final_delta: Seconds = Seconds(45 * 60)
-    """From now to the last lock's expiry."""
+    final_slack: Seconds = Seconds(45 * 60)
+    """From now to the last lock's expiry, besides F."""
     hop_slack: Seconds = Seconds(90 * 60)
     """Between the expiries of two locks on the way, besides F."""
     window: Seconds = Seconds(24 * 3600)
@@ -35,10 +35,10 @@ class Timing:
 
     def scaled(self, factor: float) -> "Timing":
         """All of it shorter or longer, at least a second but for F. ConfigError where the factor is not positive."""
-        if not factor > 0:
+        if not 0 < factor < math.inf:
             raise ConfigError(f"times cannot be multiplied by {factor}")
         values = {item.name: math.ceil(getattr(self, item.name) * factor) for item in fields(self)}
-        return Timing(**{name: Seconds(max(name != "forced", value)) for name, value in values.items()})
+        return Timing(**{name: Seconds(max(int(name != "forced"), value)) for name, value in values.items()})
 
     def with_window(self, window: Seconds) -> "Timing":
         """For channels that it opens. ConfigError where it is too short to be safe."""
@@ -50,6 +50,11 @@ class Timing:
     def reveal_before(self) -> Seconds:
         """A secret that is not answered goes on chain so long before its lock's expiry."""
         return Seconds(2 * self.reorg + self.grace + self.settle + self.forced)
+
+    @property
+    def final_delta(self) -> Seconds:
+        """What a payee wants from now to the last lock's expiry."""
+        return Seconds(self.final_slack + self.forced)
 
     @property
     def hop_delta(self) -> Seconds:

@@ -34,7 +34,8 @@ from tandem.channels.codec import (
 )
 from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Endpoint, Proposal, SignedLane
 from tandem.channels.operations import AddLock, DropLock, Operation, Pay, PayLock
-from tandem.channels.states import CoopClose, Lane, Side, Withdrawal, decode_locks, encode_locks
+from tandem.channels.states import MOST_LOCKS, CoopClose, Lane, Side, Withdrawal, decode_locks, encode_locks
+from tandem.channels.tower import Receipt
 from tandem.errors import EncodingError
 from tandem.primitives.types import Address, Hash, Seconds
 
@@ -141,6 +142,40 @@ class News:
 
 
 @dataclass(frozen=True, slots=True)
+class AskTower:
+    """What does this tower watch, and for how much?"""
+
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class TowerTerms:
+    """A tower's offer. `reward_ppm`: of all that is in a channel; at least `least_reward`, wei or the token's units."""
+
+    chain_ids: tuple[int, ...]
+    reward_ppm: int
+    least_reward: int
+    most_channels: int
+    """Of one client."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delegate:
+    """The newest states of a channel of the sender's, for a tower; it is paid by `signature` (TowerPay)."""
+
+    chain_id: int
+    channel: Hash
+    theirs: SignedLane
+    """The lane that pays the sender."""
+    own: SignedLane
+    secrets: tuple[bytes, ...]
+    """Of locks on it."""
+    reward: int
+    valid_until: Seconds
+    signature: bytes
+
+
+@dataclass(frozen=True, slots=True)
 class Greeting:
     """The first message of each side. `nonce`: what the other side signs."""
 
@@ -170,7 +205,7 @@ ChannelMessage = (
     | Consent
     | Declined
 )
-Message = ChannelMessage | AskOpen | Welcome | News | Greeting | Proof
+Message = ChannelMessage | AskOpen | Welcome | News | Greeting | Proof | AskTower | TowerTerms | Delegate | Receipt
 
 
 def encode(message: Message) -> bytes:
@@ -281,6 +316,9 @@ _KEPT = {
     "signed_close": _CLOSE,
 }
 
+DELEGATE = Shape(Delegate, (NUMBER, HASH, _LANE, _LANE, many(HASH, MOST_LOCKS), AMOUNT, TIME, SIGNATURE))
+RECEIPT = Shape(Receipt, (NUMBER, HASH, ADDRESS, NUMBER, NUMBER, TIME, SIGNATURE))
+
 _KINDS: dict[int, Shape] = {
     1: _PROPOSAL,
     2: Shape(Ack, (HASH, NUMBER, SIGNATURE)),
@@ -299,5 +337,9 @@ _KINDS: dict[int, Shape] = {
     15: Shape(News, (many(blob(1, MOST_PIECE), MOST_NEWS),)),
     16: Shape(Greeting, (NUMBER, PUBLIC_KEY, HASH)),
     17: Shape(Proof, (SIGNATURE,)),
+    18: Shape(AskTower, (NUMBER,)),
+    19: Shape(TowerTerms, (many(NUMBER, 16), NUMBER, AMOUNT, NUMBER)),
+    20: DELEGATE,
+    21: RECEIPT,
 }
 _SHAPES = {shape.kind: (kind, shape) for kind, shape in _KINDS.items()}

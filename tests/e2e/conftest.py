@@ -1,10 +1,15 @@
 """Real processes: anvil, `ape run deploy`, the sequencer, the challenger."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from web3 import Web3
 
 from localnet import LocalNet, Ports
+from localnet.network import BIN, START_TIMEOUT, answers
+from localnet.process import Child
+from tandem.l1.contracts import connect
 from tests.support.battle import Battle
 from tests.support.network import Harness
 from tests.support.observer import Observer
@@ -33,3 +38,13 @@ def battle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Battle]:
         with Observer(running.deployment, running.l1_url, running.folder / "observer") as observer:
             yield Battle(running, observer)
         Harness(running).assert_money()
+
+
+@pytest.fixture
+def anvil(tmp_path: Path) -> Iterator[Web3]:
+    """An L1 alone that makes a block for each transaction, and when it is told to."""
+    port = Ports.free().l1
+    child = Child("anvil", [str(BIN / "anvil"), "--port", str(port), "--silent"], tmp_path / "anvil.log")
+    child.wait_until(lambda: answers(f"http://127.0.0.1:{port}"), START_TIMEOUT)
+    yield connect(f"http://127.0.0.1:{port}")
+    child.stop()

@@ -1,18 +1,13 @@
 """Reading logs through re-orgs, limits of endpoints and blocks that change meanwhile; on anvil, mining on demand."""
 
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
 from web3 import Web3
 from web3.contract import Contract
 
-from localnet.network import BIN, START_TIMEOUT, Ports, answers
-from localnet.process import Child
 from story.stage import ROOT, Layer
 from tandem.l1 import log_feed as log_feed_module
-from tandem.l1.contracts import connect
 from tandem.l1.inbox_reader import L1Moved
 from tandem.l1.log_feed import LogFeed, LogNews
 from tandem.l1.signer import development_account
@@ -20,15 +15,6 @@ from tandem.l1.signer import development_account
 pytestmark = pytest.mark.e2e
 TOKEN = ROOT / "node_modules" / "@uniswap" / "v2-core" / "build" / "ERC20.json"
 OWNER = development_account(1)
-
-
-@pytest.fixture
-def anvil(tmp_path: Path) -> Iterator[Web3]:
-    port = Ports.free().l1
-    child = Child("anvil", [str(BIN / "anvil"), "--port", str(port), "--silent"], tmp_path / "anvil.log")
-    child.wait_until(lambda: answers(f"http://127.0.0.1:{port}"), START_TIMEOUT)
-    yield connect(f"http://127.0.0.1:{port}")
-    child.stop()
 
 
 @pytest.fixture

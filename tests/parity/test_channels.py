@@ -12,6 +12,7 @@ from eth_utils import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandem.channels.invoices import Invoice
 from tandem.channels.signing import NAME, TYPES, VERSION, SigningDomain, voucher_name, voucher_ref
 from tandem.channels.states import ChannelKey, Lane, Lock, LockKind, decode_locks, encode_locks
 from tandem.errors import EncodingError
@@ -90,6 +91,41 @@ def test_other_structures(channels, key, who, amounts, nonce, until):
     digest = domain.voucher(voucher, amounts[0])
     assert bytes(channels.voucher(voucher, amounts[0])) == digest
     assert digest == by_library(domain, "Voucher", name=voucher, amount=amounts[0])
+
+
+invoices = st.builds(
+    Invoice,
+    uint64,
+    addresses,
+    st.binary(max_size=70),
+    addresses,
+    uint128,
+    hashes32,
+    hashes32,
+    uint64,
+    uint64,
+    uint64,
+    st.text(max_size=70),
+)
+
+
+@PROPERTY
+@given(invoices)
+def test_invoice(invoice):
+    """No contract looks at it. Payee and description are of any length: they are hashed first."""
+    assert invoice.digest() == by_library(
+        SigningDomain(invoice.chain_id, invoice.contract),
+        "Invoice",
+        payee=invoice.payee,
+        token=to_checksum_address(invoice.token),
+        amount=invoice.amount,
+        hash=invoice.ref,
+        paymentSecret=invoice.payment_secret,
+        created=invoice.created,
+        expires=invoice.expires,
+        finalDelta=invoice.final_delta,
+        description=invoice.description,
+    )
 
 
 @PROPERTY

@@ -10,7 +10,7 @@ from channels.store import Journal, Store, write_state
 from tandem.channels.endpoint import Proposal
 from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Pay
 from tandem.channels.states import Lane, Side
-from tandem.channels.wire import Message, Reestablish, Refused, encode_endpoint
+from tandem.channels.wire import Counted, Message, Reestablish, Refused, encode_endpoint
 from tandem.errors import ConfigError
 from tandem.primitives.hashing import keccak
 from tests.unit.channels.test_endpoint import KEY, SECRETS, START, endpoint, lock, proposal_of, signer
@@ -151,6 +151,7 @@ def test_a_refusal_right_behind_an_answer_leaves_nobody_waiting(tmp_path: Path) 
         async with asyncio.timeout(LIMIT):
             await foe.recv()
             await foe.send(Reestablish(KEY.id, 0, 0, 1_000))
+            assert await foe.recv() == Counted(KEY.id, 1_000)
             proposal = await foe.recv()
             assert isinstance(proposal, Proposal)
             _, ack = endpoint(1).take(proposal, signer(1), START)

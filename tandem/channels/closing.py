@@ -35,7 +35,7 @@ def moves(side: Endpoint, on_chain: OnChain, timing: Timing, now: Seconds) -> li
     found: list[Move] = []
     if side.theirs.lane.nonce > on_chain.shown[side.other].nonce:
         found.append(Show(side.other, side.theirs))
-    if _is_worse(on_chain.shown[side.side], side.mine.lane):
+    if is_worse(on_chain.shown[side.side], side.mine.lane):
         found.append(Show(side.side, side.mine))
     return found
 
@@ -65,7 +65,7 @@ def owes(side: Endpoint, revealed: dict[Hash, SecretRevealed], timing: Timing, n
     )
 
 
-def _is_worse(shown: Lane, newest: Lane) -> bool:
+def is_worse(shown: Lane, newest: Lane) -> bool:
     """Whether an old state of our own lane could cost us more than the newest: it has locks that were dropped since."""
     gone = {lock.ref for lock in shown.locks} - {lock.ref for lock in newest.locks}
     return shown.nonce < newest.nonce and bool(gone) and shown.transferred + shown.locked > newest.transferred

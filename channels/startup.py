@@ -1,0 +1,55 @@
+"""What node and tower begin with: the chains of a deployment, and a loop that ends cleanly on SIGTERM and Ctrl-C."""
+
+import asyncio
+import signal
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from channels.chain import ChainSettings
+from tandem.chain.spec import Deployment
+from tandem.channels.timing import Timing
+from tandem.errors import ConfigError
+from tandem.primitives.types import Seconds
+
+THREADS = 32
+"""For chains and disk: each chain's transactions may wait in one."""
+
+
+def chain_settings(
+    deployment: Deployment, l1: str, l2: str, confirmations: int, scale: float, window: int | None
+) -> tuple[ChainSettings, ...]:
+    """Where channels live. ConfigError where they would nowhere, or would not be safe."""
+    if scale != 1 and not deployment.is_development:
+        raise ConfigError("times are scaled on development chains only: elsewhere money would be at risk")
+    contracts = deployment.l1
+    found = []
+    for name, url, chain_id, start, forced in (
+        ("L1", l1, contracts.chain_id, contracts.start_block, 0),
+        ("L2", l2, deployment.parameters.chain_id, 1, contracts.force_inclusion_delay),
+    ):
+        if url:
+            timing = Timing(forced=Seconds(forced)).scaled(scale)
+            timing = timing.with_window(max(timing.window, timing.least_window) if window is None else Seconds(window))
+            found.append(ChainSettings(name, url, chain_id, contracts.channel_manager, start, confirmations, timing))
+    if not found:
+        raise ConfigError("a chain is needed: give --l1 or --l2")
+    return tuple(found)
+
+
+async def run_until_stopped(*programs: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Run them beside one another until a signal, or until one ends; raises what it raises."""
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(ThreadPoolExecutor(THREADS))
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stopping.set)
+    tasks = [asyncio.create_task(program()) for program in programs]
+    done, others = await asyncio.wait(
+        [*tasks, asyncio.create_task(stopping.wait())], return_when=asyncio.FIRST_COMPLETED
+    )
+    for task in others:
+        task.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+    for task in done:
+        task.result()

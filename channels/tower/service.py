@@ -1,0 +1,227 @@
+"""The tower at work: takes delegations and answers with receipts; on a close it shows what is newer, registers secrets,
+settles, and is paid out of what it has saved."""
+
+import asyncio
+import time
+from collections import Counter
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import structlog
+from eth_account.signers.local import LocalAccount
+
+from channels.chain import Chain, ChainSettings
+from channels.chores import Chores
+from channels.link import Certificate
+from channels.neighbours import Neighbours
+from channels.session import Session
+from channels.store import Journal
+from channels.tower.rows import Row, TowerStore, delete_row, write_rescue, write_row
+from tandem.channels.closing import is_worse
+from tandem.channels.endpoint import SignedLane
+from tandem.channels.identity import Identity
+from tandem.channels.ledger import OnChain, Status
+from tandem.channels.settlement import secret_hash
+from tandem.channels.signing import BadSignature, check_signature
+from tandem.channels.states import Side, TowerPay
+from tandem.channels.tower import Receipt
+from tandem.channels.wire import AskTower, Declined, Delegate, Message, TowerTerms
+from tandem.errors import TandemError
+from tandem.primitives.types import ZERO_HASH, Address, Hash, Seconds
+
+TICK = 0.5
+"""Seconds between two looks at the channels that are closing."""
+MOST_A_SECOND = 200
+"""Delegations of one client that are looked at."""
+LEAST_VALID = 2
+"""Windows for which a client's promise to pay must be valid at least."""
+
+
+class NotTaken(TandemError):
+    """A delegation cannot be taken. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class TowerSettings:
+    """What its owner has decided."""
+
+    folder: Path
+    host: str
+    port: int
+    url: str
+    chains: tuple[ChainSettings, ...]
+    terms: TowerTerms
+
+
+class Tower:
+    """`run` it."""
+
+    def __init__(self, settings: TowerSettings, account: LocalAccount, store: TowerStore) -> None:
+        self.settings = settings
+        self.identity = Identity(bytes(account.key))
+        self.chains = {chain.chain_id: Chain(chain, account) for chain in settings.chains}
+        self.rows = {(row.newest.channel, row.client): row for row in store.rows()}
+        self.store = store
+        self.counts: Counter[str] = Counter()
+        """Delegations since the start."""
+        self.neighbours = Neighbours(self.identity, lambda session: None, self._take)
+        self._journal = Journal(store)
+        self._clients = Counter(row.client for row in self.rows.values())
+        self._budget: Counter[Address] = Counter()
+        self.chores = Chores()
+        self._log = structlog.get_logger("tower")
+
+    async def run(self) -> None:
+        """Until it is cancelled. ConfigError where it cannot run."""
+        certificate = Certificate(self.settings.folder)
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for chain in self.chains.values():
+                    tasks.create_task(chain.follow(self._take_news))
+                    tasks.create_task(chain.send())
+                tasks.create_task(self.neighbours.serve(self.settings.host, self.settings.port, certificate))
+                tasks.create_task(self._tick())
+        except BaseExceptionGroup as group:
+            raise group.exceptions[0] from None
+        finally:
+            await self.neighbours.close()
+            await self.chores.stop()
+
+    # -- clients
+
+    async def _take(self, session: Session, message: Message) -> None:
+        if isinstance(message, AskTower):
+            await session.send(self.settings.terms)
+        elif isinstance(message, Delegate):
+            try:
+                receipt = await self._delegated(session.address, message)
+            except (NotTaken, BadSignature) as reason:
+                self.counts["declined"] += 1
+                await session.send(Declined(message.channel, str(reason)))
+            else:
+                await session.send(receipt)
+
+    async def _delegated(self, client: Address, newest: Delegate) -> Receipt:
+        """A receipt, when it is on the disk."""
+        self._budget[client] += 1
+        if self._budget[client] > MOST_A_SECOND:
+            raise NotTaken("that is too much for now: send the newest states less often")
+        chain = self.chains.get(newest.chain_id)
+        on_chain = None if chain is None else chain.latest.channels.get(newest.channel)
+        if chain is None or on_chain is None or client not in (on_chain.key.party0, on_chain.key.party1):
+            raise NotTaken("it is no channel of yours on a chain that is watched here: wait until it is open")
+        if on_chain.status != Status.OPEN:
+            raise NotTaken("the channel is closing")
+        before = self.rows.get((newest.channel, client))
+        if before is None and self._clients[client] >= self.settings.terms.most_channels:
+            raise NotTaken(f"{self.settings.terms.most_channels} channels of yours are watched already")
+        if before is not None and not _is_newer(newest, before.newest):
+            raise NotTaken("a newer state is watched already")
+        self._check(chain, on_chain, client, newest)
+        row = Row(client, newest)
+        await self._journal.write(write_row(row))
+        if before is None:
+            self._clients[client] += 1
+        self.rows[newest.channel, client] = row
+        self.counts["delegations"] += 1
+        receipt = Receipt(
+            chain.id, newest.channel, client, newest.theirs.lane.nonce, newest.own.lane.nonce, Seconds(int(time.time()))
+        )
+        return replace(receipt, signature=self.identity.sign(receipt.digest(chain.domain)))
+
+    def _check(self, chain: Chain, on_chain: OnChain, client: Address, newest: Delegate) -> None:
+        """Everything that is needed on the day is there, and what it earns is promised. NotTaken, BadSignature."""
+        key, terms = on_chain.key, self.settings.terms
+        side = key.side(client)
+        other: Side = 0 if side else 1
+        for lane_side, signed in ((other, newest.theirs), (side, newest.own)):
+            if signed.lane.nonce:
+                digest = chain.domain.lane(key.id, key.party(lane_side), signed.lane)
+                for party, signature in zip((key.party0, key.party1), signed.signatures, strict=True):
+                    check_signature(digest, signature, party)
+        refs = {lock.ref for lock in newest.theirs.lane.locks}
+        if not {secret_hash(secret) for secret in newest.secrets} <= refs:
+            raise NotTaken("a secret opens no lock of the lane")
+        least = max(terms.least_reward, on_chain.funds.total * terms.reward_ppm // 10**6)
+        if newest.reward < least:
+            raise NotTaken(f"the reward is {newest.reward}, {least} is asked for")
+        if newest.valid_until < chain.now() + LEAST_VALID * key.window:
+            raise NotTaken(f"the promise to pay must be valid for {LEAST_VALID} windows at least")
+        check_signature(self._pay_digest(chain, client, newest), newest.signature, client)
+
+    def _pay_digest(self, chain: Chain, client: Address, newest: Delegate) -> Hash:
+        nonce = newest.theirs.lane.nonce
+        return chain.domain.tower_pay(
+            newest.channel, client, nonce, self.identity.address, newest.reward, newest.valid_until
+        )
+
+    # -- chains
+
+    async def _take_news(self, chain: Chain, changed: set[Hash]) -> None:
+        for channel in changed:
+            certain = chain.certain.channels.get(channel)
+            if certain is None or certain.status != Status.SETTLED:
+                continue
+            for party in (certain.key.party0, certain.key.party1):
+                row = self.rows.pop((channel, party), None)
+                if row is not None:
+                    self._clients[party] -= 1
+                    await self._journal.write(delete_row(row))
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK)
+            self._budget.clear()
+            secrets: dict[int, set[bytes]] = {}
+            for row in list(self.rows.values()):
+                chain = self.chains.get(row.newest.chain_id)
+                on_chain = None if chain is None else chain.latest.channels.get(row.newest.channel)
+                if chain is None or on_chain is None:
+                    continue
+                secrets.setdefault(chain.id, set()).update(self._due_secrets(chain, on_chain, row))
+                if on_chain.status == Status.CLOSING:
+                    self._defend(chain, on_chain, row)
+            for chain_id, due in secrets.items():
+                if due:
+                    chain = self.chains[chain_id]
+                    self.chores.start(ZERO_HASH, "register", partial(chain.register_secrets, sorted(due)), chain_id)
+
+    def _due_secrets(self, chain: Chain, on_chain: OnChain, row: Row) -> set[bytes]:
+        """While the channel closes at once; else when it becomes late."""
+        is_closing, now = on_chain.status == Status.CLOSING, chain.now()
+        expiries = {lock.ref: lock.expiry for lock in row.newest.theirs.lane.locks}
+        by_ref = {secret_hash(secret): secret for secret in row.newest.secrets}
+        return {
+            secret
+            for ref, secret in by_ref.items()
+            if ref not in chain.latest.secrets
+            and now <= expiries[ref]
+            and (is_closing or now >= expiries[ref] - chain.timing.reveal_before // 2)
+        }
+
+    def _defend(self, chain: Chain, on_chain: OnChain, row: Row) -> None:
+        """What a client that is there would do; it may be doing it too."""
+        key, newest = on_chain.key, row.newest
+        side = key.side(row.client)
+        other: Side = 0 if side else 1
+        if chain.now() >= on_chain.settle_at:
+            self.chores.start(key.id, "settle", partial(chain.settle, on_chain))
+            return
+        if is_worse(on_chain.shown[side], newest.own.lane):
+            self.chores.start(key.id, "show", partial(chain.update, key, side, newest.own), side)
+        if newest.theirs.lane.nonce > on_chain.shown[other].nonce:
+            nonce = newest.theirs.lane.nonce
+            pay = TowerPay(side, nonce, self.identity.address, newest.reward, newest.valid_until)
+            self.chores.start(key.id, "rescue", partial(self._rescue, chain, row, other, newest.theirs, pay), other)
+
+    async def _rescue(self, chain: Chain, row: Row, side: Side, lane: SignedLane, pay: TowerPay) -> None:
+        key = chain.latest.channels[row.newest.channel].key
+        self._log.warning("an old state is shown: the newer one goes on chain", channel=key.id[:4].hex())
+        await chain.update_for_reward(key, side, lane, pay, row.newest.signature)
+        await self._journal.write(write_rescue(row, int(time.time())))
+
+
+def _is_newer(one: Delegate, other: Delegate) -> bool:
+    """Neither lane older; the same again is answered again."""
+    return one.theirs.lane.nonce >= other.theirs.lane.nonce and one.own.lane.nonce >= other.own.lane.nonce

@@ -156,6 +156,9 @@ class ChannelView(BaseModel):
     states: int
     window: int
     settle_at: int | None
+    shown: list[int] = Field(
+        description="on chain while it is closing: the states of our lane and of the other's"
+    )
     trouble: str | None
     towers: int = Field(description="watchtowers that have promised to watch the newest states")
 
@@ -301,6 +304,7 @@ async def channel_view(node: Node, channel: Channel) -> ChannelView:
         states=side.mine.lane.nonce + side.theirs.lane.nonce,
         window=channel.key.window,
         settle_at=latest.settle_at or None,
+        shown=[latest.shown[own].nonce, latest.shown[other].nonce],
         trouble=channel.peer.trouble,
         towers=node.towers.covers(channel),
     )

@@ -24,7 +24,7 @@ from channels.payments import NotPaid, Order, Payments
 from channels.peer import ChannelBroken, ChannelEnded, NotConnected, NotGranted, Peer
 from channels.records import InvoiceRecord, PaymentRecord
 from channels.session import Session
-from channels.store import Journal, Store, write_node
+from channels.store import Journal, Store, write_end, write_node
 from channels.switch import Switch
 from channels.towers import Towers
 from tandem.channels.closing import Settle, moves, owes, to_register
@@ -44,6 +44,8 @@ TICK = 0.5
 """Seconds between two looks at the clock."""
 OPEN_TIMEOUT = 15.0
 """Seconds that the other side has to answer when a channel is to be opened."""
+WAY_TIME = Seconds(5)
+"""That a payment may take until the last hop looks at its lock."""
 MOST_WINDOW = Seconds(90 * 86_400)
 MOST_CHANNELS = 10_000
 
@@ -182,8 +184,7 @@ class Node:
             return
         channel = self.channels.get(channel_id)
         if certain.status == Status.SETTLED:
-            if channel is not None:
-                await self._drop(channel, certain)
+            await self._drop(channel, certain)
             return
         if channel is None and channel_id not in self._unwanted:
             channel = self._adopt(chain, certain)
@@ -216,12 +217,16 @@ class Node:
             self._spawn(self._journal.keep(kept))
         return channel
 
-    async def _drop(self, channel: Channel, on_chain: OnChain) -> None:
-        """It has ended."""
-        channel.peer.end("the channel has ended")
-        del self.channels[channel.id]
-        self._talks.pop(channel.id).cancel()
-        self.chronicle.note("settled", channel=channel.id, amount=on_chain.pays[channel.side.side])
+    async def _drop(self, channel: Channel | None, on_chain: OnChain) -> None:
+        """It has ended, perhaps while this node was away."""
+        key = on_chain.key
+        if channel is not None:
+            channel.peer.end("the channel has ended")
+            del self.channels[key.id]
+            self._talks.pop(key.id).cancel()
+        if key.id in self._store.channels():
+            await self._journal.write(write_end(key.id))
+            self.chronicle.note("settled", channel=key.id, amount=on_chain.pays[key.side(self.identity.address)])
 
     async def _converse(self, channel: Channel) -> None:
         """With the other side, whenever it is there."""
@@ -523,7 +528,8 @@ class Node:
     def _final_delta(self, wanted: Seconds) -> Seconds:
         """With some time for the way."""
         least = max(chain.timing.final_delta for chain in self.chains.values())
-        return Seconds(max(wanted, least) + max(chain.timing.grace for chain in self.chains.values()))
+        grace = max(chain.timing.grace for chain in self.chains.values())
+        return Seconds(max(wanted, least) + max(grace, WAY_TIME))
 
     def _tell_payment(self, record: PaymentRecord) -> None:
         self.chronicle.note(

@@ -47,6 +47,11 @@ def write_state(channel: Hash, state: bytes) -> Write:
     return Write("INSERT OR REPLACE INTO states VALUES (?, ?)", (channel, state))
 
 
+def write_end(channel: Hash) -> Write:
+    """A channel has ended: its state is worth nothing any more."""
+    return Write("DELETE FROM states WHERE channel = ?", (channel,))
+
+
 def write_node(address: Address, public_key: bytes, url: str) -> Write:
     """Who has this address, and where; url empty: it connects to us."""
     return Write("INSERT OR REPLACE INTO nodes VALUES (?, ?, ?)", (address, public_key, url))

@@ -112,6 +112,12 @@ class ChannelNode:
         """What it has written so far."""
         return (self.net.folder / "logs" / f"{self.name}.log").read_text(errors="replace")
 
+    @property
+    def page(self) -> str:
+        """For a browser, with the token."""
+        access = json.loads((self.folder / "api.json").read_text())
+        return f"{access['url']}/#token={access['token']}"
+
     # -- its interface
 
     def get(self, path: str) -> Any:

@@ -12,6 +12,7 @@ from eth_account import Account
 
 from localnet.channel_node import ChannelNode
 from story.old_state import address_of, close_call, kept_side
+from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Hash
 from tests.support.channel_net import ChannelNet, channel_net, ether
 
@@ -20,10 +21,18 @@ WINDOW = 87
 """The shortest that a node takes here, seconds: a quarter of a day, scaled."""
 
 
+@pytest.fixture(scope="module")
+def l1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChannelNet]:
+    with channel_net(tmp_path_factory.mktemp("l1")) as net:
+        yield net
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[ChannelNet]:
-    with channel_net(tmp_path) as world:
-        yield world
+def world(l1: ChannelNet, request: pytest.FixtureRequest) -> Iterator[ChannelNet]:
+    """New nodes on the module's L1."""
+    world = ChannelNet(l1.net, f"{keccak(request.node.name.encode())[:3].hex()}-")
+    yield world
+    world.stop()
 
 
 @pytest.fixture
@@ -99,7 +108,7 @@ def test_a_stale_close_is_defeated_by_who_is_there(world: ChannelNet, tmp_path: 
     a.post(f"/channels/{ab}/pay", amount=str(ether(0.5)))
     a.kill()
     stale_close(world, a, old, ab)
-    b.wait("B to notice", lambda: b.channel(ab)["status"] == "closing")
+    b.wait("B to show the newest state", lambda: b.channel(ab)["shown"][1] == 2)
     world.travel(WINDOW)
     assert pays(b, ab) == ether(0.6)
 
@@ -160,7 +169,7 @@ def test_a_hop_that_stays_away_costs_nobody_but_itself(world: ChannelNet, pool: 
     ref, paying = held_payment(pool, a, c, ether(0.1))
     b.kill()
     c.post(f"/invoices/{ref}/decide", take=True)
-    c.wait("C to close", lambda: c.channel(bc)["status"] == "closing")
+    c.wait("C to close", lambda: c.channel(bc)["shown"][1] > 0)
     world.travel(WINDOW)
     assert pays(c, bc) == ether(0.1)
     assert paying.result(90)["outcome"] == "paid", "A has seen the secret on chain"

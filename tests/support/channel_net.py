@@ -7,28 +7,36 @@ from pathlib import Path
 from localnet import LocalNet, Ports
 from localnet.channel_node import ChannelNode, TowerNode
 from story.stage import ETHER, Layer
-from tandem.l1.contracts import connect
-from tandem.l1.signer import development_account
+from tandem.l1.contracts import checksum, connect
+from tandem.primitives.hashing import keccak
+from tandem.primitives.secp256k1 import address_of
 
 SCALE = "0.004"
 """A window of production becomes 346 s, a final delta 11 s, a hop's 22 s; secrets go on chain 11 s before expiry."""
-TOWER_ACCOUNT = 9
 
 
 class ChannelNet:
-    """L1, and L2 where it is wanted; nodes by their names, account 3 for A, 4 for B and so on."""
+    """L1, and L2 where it is wanted; nodes by their names, with keys and ether of their own."""
 
-    def __init__(self, net: LocalNet) -> None:
+    def __init__(self, net: LocalNet, story: str = "") -> None:
+        """`story`: tells nodes of the same name apart that live on one network."""
         self.net = net
+        self.story = story
         self.l1 = Layer("L1", connect(net.l1_url))
         self.nodes: dict[str, ChannelNode] = {}
 
     def node(self, name: str, *arguments: str) -> ChannelNode:
         """A node that is still to be started."""
-        account = development_account(3 + "ABCDEF".index(name))
         options = ("--time-scale", SCALE, "--confirmations", "1", *arguments)
-        self.nodes[name] = ChannelNode(self.net, name, bytes(account.key), *options)
+        self.nodes[name] = ChannelNode(self.net, self.story + name, self._key(name), *options)
         return self.nodes[name]
+
+    def _key(self, name: str) -> bytes:
+        """Of somebody with 1,000 ether on L1."""
+        key = keccak(f"{self.story} {name}".encode())
+        ask = self.l1.web3.provider.make_request
+        ask("anvil_setBalance", [checksum(address_of(key)), hex(ether(1_000))])  # type: ignore[arg-type]
+        return key
 
     def start(self, names: str, *arguments: str) -> list[ChannelNode]:
         """Some nodes at once."""
@@ -39,8 +47,16 @@ class ChannelNet:
 
     def tower(self, *arguments: str) -> TowerNode:
         """A watchtower that runs."""
-        key = bytes(development_account(TOWER_ACCOUNT).key)
-        return TowerNode(self.net, key, "--time-scale", SCALE, "--confirmations", "1", *arguments).start()
+        options = ("--time-scale", SCALE, "--confirmations", "1", *arguments)
+        return TowerNode(self.net, self._key("tower"), *options, name=f"{self.story}tower").start()
+
+    def stop(self) -> None:
+        """All that was started."""
+        for node in self.nodes.values():
+            if node.child is not None:
+                node.stop()
+        if f"{self.story}tower" in self.net.children:
+            self.net.stop(f"{self.story}tower")
 
     def travel(self, seconds: int) -> None:
         """Move L1's clock forward."""

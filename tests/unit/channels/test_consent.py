@@ -111,9 +111,10 @@ def test_the_next_withdrawal_counts_on_from_what_was_taken_out(pair: Agreeing) -
     pair.take_out(0, 400)
     pair.hear(Funds((1_000, 1_000), (400, 0)), START)
     assert pair.take_out(0, 50).total == 450
-    asked = AskWithdrawal(KEY.id, 400, UNTIL)
     pair.hear(Funds((1_000, 1_000), (450, 0)), START)
-    refused("450 were taken out before", pair.sides[1].sign_withdrawal, asked, signer(1), START)
+    for total in (0, 400, 450):
+        asked = AskWithdrawal(KEY.id, total, UNTIL)
+        refused("450 were taken out before", pair.sides[1].sign_withdrawal, asked, signer(1), START)
 
 
 def test_a_withdrawal_is_asked_for_only_as_it_can_be_had(pair: Agreeing) -> None:
@@ -254,11 +255,24 @@ def test_the_consent_to_an_end_is_the_other_sides_signature(pair: Agreeing) -> N
 
 def test_what_is_paid_in_while_a_channel_ends_is_not_counted_on(pair: Agreeing) -> None:
     """The contract gives it to side 0."""
+    asking = pair.sides[1].ask_close(UNTIL)[0]
+    assert asking.informed(Funds((1_000, 1_400)), START).guaranteed == 1_000
     pair.end(1)
     pair.hear(Funds((1_000, 1_400)), START)
     assert pair.sides[1].guaranteed == 1_000
     pair.hear(Funds((1_000, 1_400)), UNTIL + 1)
     assert pair.sides[1].guaranteed == 1_400
+
+
+@pytest.mark.xfail(strict=True, raises=InvalidUpdate, reason="both hear of the chain in their own time")
+@pytest.mark.parametrize("is_end", [False, True], ids=["withdrawal", "end"])
+def test_who_hears_first_that_a_consent_is_void_is_not_refused_what_it_pays(pair: Agreeing, is_end: bool) -> None:
+    if is_end:
+        pair.end(0)
+    else:
+        pair.take_out(0, 800)
+    pair.sides[0] = pair.sides[0].informed(pair.sides[0].funds, Seconds(UNTIL + 1))
+    pair.do(0, Pay(500))
 
 
 # -- what the other side counts

@@ -97,6 +97,13 @@ def test_a_piece_has_one_form(news: News) -> None:
         read_piece(longer)
 
 
+def test_what_is_signed_can_be_nothing_else_than_gossip() -> None:
+    *values, signature = unpack(piece(NODE))
+    assert ONE.sign(keccak(b"tandem gossip" + pack(values))) == signature
+    with pytest.raises(BadSignature):
+        read_piece(pack([*values, ONE.sign(keccak(pack(values)))]))
+
+
 def test_the_largest_piece_can_be_sent() -> None:
     most, amount = 2**64 - 1, 2**128 - 1
     edge = EdgeNews(

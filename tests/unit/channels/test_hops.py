@@ -2,7 +2,7 @@
 
 import msgpack
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tandem.channels.hops import (
@@ -109,6 +109,7 @@ def test_session_keys_differ() -> None:
 
 
 @given(st.integers(0, 3), st.sampled_from(Failure), st.text(max_size=300))
+@example(0, Failure.NOT_NOW, "x" + "é" * 300)
 def test_the_payer_reads_who_has_failed_and_why(at: int, failure: Failure, text: str) -> None:
     """Of a text as much as fits: always in whole letters."""
     _, secrets = wrap(way(4), REF, SESSION)

@@ -156,9 +156,7 @@ class ChannelView(BaseModel):
     states: int
     window: int
     settle_at: int | None
-    shown: list[int] = Field(
-        description="on chain while it is closing: the states of our lane and of the other's"
-    )
+    shown: list[int] = Field(description="on chain while it is closing: the states of our lane and of the other's")
     trouble: str | None
     towers: int = Field(description="watchtowers that have promised to watch the newest states")
 

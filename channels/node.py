@@ -102,6 +102,8 @@ class Node:
             self.edge_terms,
         )
         self.towers = Towers(self.identity, self.neighbours, store, self._journal, self.channels, settings.towers)
+        self._owed_since: dict[Hash, Seconds] = {}
+        """Channels whose other side has not paid what the chain says: it has a while to do so."""
         self._unwanted: dict[Hash, str] = {}
         self._asked: dict[Hash, asyncio.Future[None]] = {}
         """Channels that we want to open, until the other side answers."""
@@ -268,7 +270,10 @@ class Node:
             else:
                 show = partial(chain.update, channel.key, move.side, move.lane)
                 self._chores.start(channel.id, "show", show, move.side)
-        if on_chain.status == Status.OPEN and owes(side, chain.latest.secrets, chain.timing, chain.now()):
+        is_owed = on_chain.status == Status.OPEN and owes(side, chain.latest.secrets, chain.timing, chain.now())
+        if not is_owed:
+            self._owed_since.pop(channel.id, None)
+        elif chain.now() > self._owed_since.setdefault(channel.id, chain.now()) + chain.timing.settle:
             close = partial(self._close_alone, channel, "the other side does not pay what it owes")
             self._chores.start(channel.id, "close", close)
 

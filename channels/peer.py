@@ -203,13 +203,16 @@ class Peer:
             self._lock_answers.setdefault(operation.ref, operation)
             self._wake()
 
-    async def reveal(self, secret: bytes) -> None:
-        """Have a lock on the other's lane paid: the secret is kept, then told. InvalidUpdate, ChannelBroken."""
-        now = self._now()
+    async def reveal(self, secret: bytes, at: Seconds | None = None) -> None:
+        """Have a lock on the other's lane paid: the secret is kept, then told. InvalidUpdate.
+
+        `at`: when the chain has learnt it, if it has: that is what counts then.
+        """
+        now = self._now() if at is None else at
         await self._act(lambda side: (side.learn(secret, now), Reveal(side.key.id, secret)))
 
     async def give_up(self, ref: Hash, reason: bytes = b"") -> None:
-        """Have a lock on the other's lane dropped. InvalidUpdate where its secret is known, ChannelBroken."""
+        """Have a lock on the other's lane dropped. InvalidUpdate where its secret is known."""
         await self._act(lambda side: (side.give_up(ref), GiveUp(side.key.id, ref, reason)))
 
     async def inform(self, funds: Funds, time: Seconds) -> None:

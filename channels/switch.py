@@ -139,13 +139,20 @@ class Switch:
             for lock in channel.side.theirs.lane.locks:
                 if lock.ref in channel.side.given_up:
                     continue
-                secret = self._payee.paid(lock.ref)
+                secret = self._payee.paid(lock.ref) or self._on_chain(lock.ref)
                 if lock.ref in outgoing or lock.ref in channel.side.secrets:
                     self._upstream[lock.ref] = channel.id
-                elif secret is not None:
+                if secret is not None:
                     self._spawn(self._claim(channel, secret))
-                else:
+                elif lock.ref not in self._upstream:
                     self._spawn(self._give_up(channel, lock.ref, b""))
+
+    def _on_chain(self, ref: Hash) -> bytes | None:
+        """A secret that some chain shows: what we handed on may have ended while we were away."""
+        for chain in {channel.chain for channel in self._channels.values()}:
+            if ref in chain.latest.secrets:
+                return chain.latest.secrets[ref].secret
+        return None
 
     def tick(self, channel: Channel) -> None:
         """Settle what the chain or the time has decided of our lane's locks."""
@@ -274,7 +281,8 @@ class Switch:
     async def _claim(self, channel: Channel, secret: bytes) -> None:
         """Have an incoming lock paid."""
         try:
-            await channel.peer.reveal(secret)
+            revealed = channel.chain.latest.secrets.get(secret_hash(secret))
+            await channel.peer.reveal(secret, None if revealed is None else revealed.at)
         except InvalidUpdate as reason:
             if channel.incoming(secret_hash(secret)) is not None:
                 self._log.error("ALARM", message=f"a lock cannot be claimed: {reason}", channel=channel.id[:4].hex())

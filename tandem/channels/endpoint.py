@@ -255,7 +255,10 @@ class Endpoint:
         return now + self.terms.least_time <= expiry <= now + self.terms.most_time
 
     def learn(self, secret: bytes, now: Seconds) -> "Endpoint":
-        """Know the secret of a lock from here on. InvalidUpdate where none has it that can still be claimed."""
+        """Know the secret of a lock from here on. InvalidUpdate where none has it that can still be claimed.
+
+        `now`: or when the chain has learnt it.
+        """
         ref = secret_hash(secret)
         locks = [lock for lock in self.theirs.lane.locks if lock.ref == ref and lock.kind == LockKind.HASH]
         if not locks:

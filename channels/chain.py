@@ -21,7 +21,7 @@ from tandem.channels.timing import Timing
 from tandem.errors import ConfigError, TandemError
 from tandem.l1.channel_reader import ChannelReader
 from tandem.l1.contracts import abi, checksum, connect
-from tandem.l1.inbox_reader import L1Moved
+from tandem.l1.log_feed import L1Moved
 from tandem.l1.sender import L1Sender, SendFailure
 from tandem.primitives.types import ZERO_ADDRESS, Address, Hash, Seconds
 

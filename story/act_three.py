@@ -22,8 +22,8 @@ from tandem.primitives.types import Hash
 NAMES = ("ann", "ben", "cleo", "dan", "eve")
 SCALE = "0.004"
 """Of all times: a day becomes six minutes, the 45 minutes of a last lock 11 seconds."""
-WINDOW = 93
-"""Of these channels, seconds: the shortest that nodes take at this scale."""
+WINDOW = 150
+"""Of these channels, seconds: four hops fit into it at this scale."""
 PAYMENTS = 2_000
 AT_ONCE = 16
 PRICE = ETHER // 100_000

@@ -7,7 +7,7 @@ from tandem.errors import StateMissing
 from tandem.l1.contracts import L1
 from tandem.l1.encoding import claim_arguments
 from tandem.l1.game_reader import GameReader
-from tandem.l1.inbox_reader import L1Moved
+from tandem.l1.log_feed import L1Moved
 from tandem.l1.sender import L1Sender
 from tandem.node.assertion_chain import OffChain, Position, right_path
 from tandem.node.commitments import Commitments

@@ -19,7 +19,7 @@ from tandem.disputes.traces import Claims
 from tandem.errors import StateMissing
 from tandem.l1.assertion_book import Assertion
 from tandem.l1.contracts import L1, checksum
-from tandem.l1.inbox_reader import L1Moved
+from tandem.l1.log_feed import L1Moved
 from tandem.l1.sender import L1Sender
 from tandem.node.claims import inbox_acc
 from tandem.node.commitments import Commitments

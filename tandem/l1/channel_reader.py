@@ -20,8 +20,7 @@ from tandem.channels.ledger import (
 )
 from tandem.channels.states import ChannelKey, Lane, decode_locks
 from tandem.l1.contracts import abi, checksum
-from tandem.l1.inbox_reader import L1Moved
-from tandem.l1.log_feed import LogFeed, LogNews, TimedLog
+from tandem.l1.log_feed import L1Moved, LogFeed, LogNews, TimedLog
 from tandem.primitives.types import Address, Hash, Seconds
 
 

@@ -9,8 +9,7 @@ from tandem.disputes.events import Event
 from tandem.l1.assertion_book import AssertionBook, AssertionMissing
 from tandem.l1.contracts import L1
 from tandem.l1.game_encoding import game_event
-from tandem.l1.inbox_reader import L1Moved
-from tandem.l1.log_feed import LogFeed, LogNews
+from tandem.l1.log_feed import L1Moved, LogFeed, LogNews
 
 GAME_EVENTS = ("EdgeOpened", "EdgeBisected", "EdgeProven", "TimerInherited", "StepRootWon", "StepRootLost")
 ROLLUP_EVENTS = ("AssertionCreated", "AssertionConfirmed", "AssertionRejected", "BondClaimed")

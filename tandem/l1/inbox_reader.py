@@ -4,9 +4,9 @@ from typing import Any
 
 from web3.exceptions import BlockNotFound, Web3RPCError
 
-from tandem.errors import TandemError
 from tandem.inbox.queues import BatchEntry, DataLocation, L1Context, Message, QueuedBatch, QueuedMessage
 from tandem.l1.contracts import L1
+from tandem.l1.log_feed import MAX_RANGE, L1Moved
 from tandem.node.follower import BatchSeen, InboxUpdate
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Address, Gas, Hash, Seconds, Wei
@@ -16,12 +16,6 @@ from tandem.store.session import L1_CURSOR, L1_CURSOR_HASH
 
 DATA_AT = 4 + 3 * 32
 """Where the batch begins in `submitBatch`'s calldata: selector, offset, messagesConsumed, length."""
-MAX_RANGE = 2_000
-"""L1 blocks per request for logs: what public endpoints commonly allow."""
-
-
-class L1Moved(TandemError):
-    """L1 re-organised while it was being read: read again."""
 
 
 class InboxReader:

@@ -8,11 +8,17 @@ from eth_typing import ChecksumAddress
 from web3 import Web3
 from web3.exceptions import BlockNotFound, Web3RPCError
 
-from tandem.l1.inbox_reader import MAX_RANGE, L1Moved
+from tandem.errors import TandemError
 from tandem.primitives.types import Hash
 
+MAX_RANGE = 2_000
+"""Blocks per request for logs: what public endpoints commonly allow."""
 MARKS = 256
 """Blocks remembered to find the last one that a re-org left: polls of minutes; behind them, all is read again."""
+
+
+class L1Moved(TandemError):
+    """L1 re-organised while it was being read: read again."""
 
 
 @dataclass(frozen=True, slots=True)

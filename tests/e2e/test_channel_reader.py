@@ -14,7 +14,7 @@ from tandem.channels.states import ChannelKey, CoopClose, Lane, Lock, LockKind, 
 from tandem.l1 import log_feed as log_feed_module
 from tandem.l1.channel_reader import ChannelReader
 from tandem.l1.contracts import checksum
-from tandem.l1.inbox_reader import L1Moved
+from tandem.l1.log_feed import L1Moved
 from tandem.l1.signer import development_account
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import ZERO_ADDRESS, Address, Hash, Seconds

@@ -8,8 +8,7 @@ from web3.contract import Contract
 
 from story.stage import ROOT, Layer
 from tandem.l1 import log_feed as log_feed_module
-from tandem.l1.inbox_reader import L1Moved
-from tandem.l1.log_feed import LogFeed, LogNews
+from tandem.l1.log_feed import L1Moved, LogFeed, LogNews
 from tandem.l1.signer import development_account
 
 pytestmark = pytest.mark.e2e

@@ -12,7 +12,7 @@ from tandem.disputes.traces import Claims
 from tandem.l1.assertion_book import Assertion, AssertionBook
 from tandem.l1.contracts import L1, connect
 from tandem.l1.game_reader import GameReader
-from tandem.l1.inbox_reader import L1Moved
+from tandem.l1.log_feed import L1Moved
 from tandem.node.player import leaves_below
 from tandem.node.replica import catch_up
 from tandem.primitives.types import Hash

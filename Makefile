@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install test check compile demo prove devnet bench state-tests prove-state-tests fuzz model adversaries abi lock clean
+.PHONY: install test check compile demo prove devnet bench state-tests prove-state-tests fuzz model adversaries crashes abi lock clean
 
 # The Python files of scripts/ import packages of this repository.
 export PYTHONPATH := $(CURDIR)
@@ -57,7 +57,11 @@ model: install
 
 # The longer end-to-end disputes: twenty false roots, a censor, re-orgs in mid-game (about ten minutes)
 adversaries: install
-	@$(BIN)/pytest tests/e2e -m slow -q $(ARGS)
+	@$(BIN)/pytest tests/e2e -m slow -q --ignore tests/e2e/test_channel_crashes.py $(ARGS)
+
+# kill -9 of each hop of a payment, before and after each message (about five minutes)
+crashes: install
+	@$(BIN)/pytest tests/e2e/test_channel_crashes.py -m "slow or not slow" -q $(ARGS)
 
 # Export the ABIs that Python uses from the compiled contracts
 abi: compile

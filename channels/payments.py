@@ -122,52 +122,56 @@ class Payments:
         self._open[order.ref] = record
         loop = asyncio.get_running_loop()
         end, error = loop.time() + MOST_SECONDS, "no way was tried"
+        avoid: set[tuple[Hash, Address]] = set()
         while record.attempts < MOST_ATTEMPTS and loop.time() < end:
             try:
-                legs = self._way(order)
+                legs = self._way(order, frozenset(avoid))
             except NoWay as reason:
                 error = str(reason) if record.attempts == 0 else f"{error}; and then: {reason}"
                 break
             steps = tuple(Step.of(leg, self._world.chain_of(leg.edge.channel)) for leg in legs)
             attempt = record.attempts + 1
             record = replace(record, attempts=attempt, way=steps, session_key=new_session_key())
-            outcome = await self._attempt(order, record, legs)
-            if outcome is None:
+            failure = await self._attempt(order, record, legs)
+            if failure is None:
                 return self._ended(order.ref)
-            error = outcome
+            error = failure.text
+            if failure.is_final:
+                break
+            avoid.add((failure.leg.edge.channel, failure.leg.edge.source))
+            self._memory.note_failure(
+                failure.leg.edge.channel, failure.leg.edge.source, failure.leg.amount, self._world.now()
+            )
         record = record.failed(error, self._world.now())
         await self._keep(record)
         return record
 
-    def _way(self, order: Order) -> tuple[Leg, ...]:
+    def _way(self, order: Order, avoid: frozenset[tuple[Hash, Address]]) -> tuple[Leg, ...]:
+        """By what is remembered of failures; where that leaves none, by what has failed in this payment alone."""
         now = self._world.now()
-        payee = address_of_public_key(order.payee)
+        network, payee = self._world.network(order.asset), address_of_public_key(order.payee)
         limits = Limits(order.most_fee, self._world.latest_expiry())
         expiry = Seconds(now + order.final_delta)
-        network = self._world.network(order.asset)
-        return find_way(
-            network,
-            self._identity.address,
-            payee,
-            order.amount,
-            expiry,
-            self._memory,
-            limits,
-            now,
-            order.first,
-            order.last,
-        )
 
-    async def _attempt(self, order: Order, record: PaymentRecord, legs: Sequence[Leg]) -> str | None:
+        def search(memory: FailureMemory) -> tuple[Leg, ...]:
+            payer = self._identity.address
+            ends = order.first, order.last
+            return find_way(network, payer, payee, order.amount, expiry, memory, limits, now, *ends, avoid)
+
+        try:
+            return search(self._memory)
+        except NoWay:
+            return search(FailureMemory())
+
+    async def _attempt(self, order: Order, record: PaymentRecord, legs: Sequence[Leg]) -> "_Failed | None":
         """None when it was paid, else why not."""
-        first, now = self._world.channel(legs[0].edge.channel), self._world.now()
+        first = self._world.channel(legs[0].edge.channel)
         try:
             onion, shared = self._onion(order, record.session_key, legs)
         except (KeyError, OnionError) as reason:
-            self._memory.note_failure(legs[-1].edge.channel, legs[-1].edge.source, legs[-1].amount, now)
-            return f"no onion can be made: {reason}"
+            return _Failed(f"no onion can be made: {reason}", legs[-1])
         if first is None:
-            return "the channel is gone"
+            return _Failed("the channel is gone", legs[0])
         outcome = self._outcomes[order.ref] = asyncio.get_running_loop().create_future()
         self._open[order.ref] = record
         await self._keep(record)
@@ -176,14 +180,13 @@ class Payments:
             await first.peer.do(AddLock(lock, onion), is_patient=False)
         except CANNOT as reason:
             if first.outgoing(order.ref) is None:
-                self._memory.note_failure(first.id, self._identity.address, legs[0].amount, now)
-                return str(reason)
-        failure = await outcome
-        if failure is None:
+                return _Failed(str(reason), legs[0])
+        packet = await outcome
+        if packet is None:
             for leg in legs:
                 self._memory.note_success(leg.edge.channel, leg.edge.source, leg.amount, self._world.now())
             return None
-        return self._learn(legs, shared, failure)
+        return _read_failure(legs, shared, packet)
 
     def _onion(self, order: Order, session_key: bytes, legs: Sequence[Leg]) -> tuple[bytes, list[bytes]]:
         """Each hop is told of the leg behind it."""
@@ -196,21 +199,6 @@ class Payments:
             hops.append((key, Forward(chain_id, after.edge.channel, after.amount, after.expiry)))
         hops.append((order.payee, Final(order.amount, legs[-1].expiry, order.payment_secret)))
         return wrap(hops, order.ref, session_key)
-
-    def _learn(self, legs: Sequence[Leg], shared: Sequence[bytes], failure: bytes) -> str:
-        """Who has failed, for the next search, and in words."""
-        now = self._world.now()
-        try:
-            at, message = open_failure(shared, failure) if failure else (0, b"")
-            report = read_report(message) if message else Report(Failure.NO_MORE_TIME, "")
-        except (OnionError, EncodingError) as reason:
-            at, report = 0, Report(Failure.NO_MORE_TIME, str(reason))
-        if failure and at == len(legs) - 1:
-            self._memory.note_failure(legs[at].edge.channel, legs[at].edge.source, legs[at].amount, now)
-            return f"the payee refuses: {report.failure.name.lower()} {report.text}".strip()
-        blamed = legs[min(at + 1, len(legs) - 1)]
-        self._memory.note_failure(blamed.edge.channel, blamed.edge.source, blamed.amount, now)
-        return f"hop {at + 1} of {len(legs)} did not hand it on: {report.failure.name.lower()} {report.text}".strip()
 
     # -- channels.switch.Payer
 
@@ -268,3 +256,26 @@ class Payments:
         await self._journal.write(write_payment(record.ref, record.created, is_open, write_payment_record(record)))
         if not is_open and self._open.pop(record.ref, None) is not None:
             self._tell(record)
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    """Why an attempt was in vain, and the leg that is to blame."""
+
+    text: str
+    leg: Leg
+    is_final: bool = False
+    """Whether no other way would help."""
+
+
+def _read_failure(legs: Sequence[Leg], shared: Sequence[bytes], packet: bytes) -> _Failed:
+    """What comes back; where nobody says anything, what is behind the first hop is to blame."""
+    try:
+        at, message = open_failure(shared, packet) if packet else (0, b"")
+        report = read_report(message) if message else Report(Failure.NO_MORE_TIME, "")
+    except (OnionError, EncodingError) as reason:
+        at, report = 0, Report(Failure.NO_MORE_TIME, str(reason))
+    what = f"{report.failure.name.lower().replace('_', ' ')} {report.text}".strip()
+    if packet and at == len(legs) - 1:
+        return _Failed(f"the payee refuses: {what}", legs[at], report.failure == Failure.UNKNOWN_PAYMENT)
+    return _Failed(f"hop {at + 1} of {len(legs)} did not hand it on: {what}", legs[min(at + 1, len(legs) - 1)])

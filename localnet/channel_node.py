@@ -7,7 +7,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from localnet.network import ROOT, START_TIMEOUT, LocalNet
@@ -55,12 +55,14 @@ class ChannelNode:
         self._arguments = arguments
         self.child: Child | None = None
 
-    def launch(self, *more: str, module: Sequence[str] = ("-m", "channels")) -> "ChannelNode":
+    def launch(
+        self, *more: str, module: Sequence[str] = ("-m", "channels"), environment: Mapping[str, str] | None = None
+    ) -> "ChannelNode":
         """Begin to start it, also again. `module`: another program that is a node too."""
         command = [sys.executable, *module, "run", "--data", str(self.folder), *chain_options(self.net)]
         command += ["--port", str(self.ports[0]), "--api-port", str(self.ports[1]), *self._arguments, *more]
-        environment = {"PYTHONPATH": str(ROOT), "TANDEM_CHANNELS_KEY": self.key.hex()}
-        self.child = Child(self.name, command, self.net.folder / "logs" / f"{self.name}.log", environment)
+        variables = {"PYTHONPATH": str(ROOT), "TANDEM_CHANNELS_KEY": self.key.hex(), **(environment or {})}
+        self.child = Child(self.name, command, self.net.folder / "logs" / f"{self.name}.log", variables)
         self.net.children[self.name] = self.child
         return self
 
@@ -155,8 +157,8 @@ class ChannelNode:
         """The payment as it has ended."""
         return dict(self.post("/payments", invoice=invoice, **more))
 
-    def wait(self, what: str, ready: Callable[[], Any], timeout: float = TIMEOUT) -> Any:
-        """Until `ready()` gives something true, which is given back."""
+    def wait(self, what: str, ready: Callable[[], Any], timeout: float = TIMEOUT, *, check: bool = True) -> Any:
+        """Until `ready()` gives something true, which is given back. `check`: that the node has not ended."""
         end = time.monotonic() + timeout
         while time.monotonic() < end:
             try:
@@ -165,7 +167,7 @@ class ChannelNode:
                 found = None
             if found:
                 return found
-            if self.child is not None:
+            if check and self.child is not None:
                 self.child.check()
             time.sleep(0.05)
         raise AssertionError(f"not after {timeout:.0f} s: {what}")

@@ -1,0 +1,130 @@
+"""kill -9 of each role before and after each message of a payment over two hops, and what is left afterwards.
+
+Whatever happens: the payer's payment is paid if and only if the payee's invoice is, the hop has its fee or has lost
+nothing, and no lock stays. `make crashes` runs all points, `make test` some.
+"""
+
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from localnet.channel_node import ChannelNode, NodeSays
+from tests.support.channel_net import ChannelNet, channel_net, ether
+
+pytestmark = pytest.mark.e2e
+AMOUNT = 10_000
+POINTS = [
+    ("A", "AddLock"),
+    ("A", "PayLock"),
+    ("B", "Ack"),
+    ("B", "AddLock"),
+    ("B", "Reveal"),
+    ("B", "PayLock"),
+    ("C", "Ack"),
+    ("C", "Reveal"),
+]
+"""Who sends what, in this order: A pays C over B."""
+OFTEN = {("B", "Reveal", "after"), ("C", "Reveal", "before"), ("A", "AddLock", "after")}
+"""Where most was to be thought of."""
+LATE = {("B", "AddLock", "after"), ("C", "Reveal", "before"), ("B", "Reveal", "before")}
+"""Also with a victim that comes back only when the last lock has expired: then the chain decides."""
+
+
+@pytest.fixture(scope="module")
+def line(tmp_path_factory: pytest.TempPathFactory) -> Iterator["Line"]:
+    with channel_net(tmp_path_factory.mktemp("crashes")) as world:
+        yield Line(world)
+
+
+class Line:
+    """A - B - C on L1."""
+
+    def __init__(self, world: ChannelNet) -> None:
+        self.world = world
+        self.a, self.b, self.c = world.start("ABC")
+        self.ab, self.bc = self.a.open(self.b, ether(1)), self.b.open(self.c, ether(1))
+        self.await_network()
+
+    def await_network(self) -> None:
+        """All channels are in use and known."""
+        for node, name in ((self.a, self.ab), (self.b, self.ab), (self.b, self.bc), (self.c, self.bc)):
+            node.wait("the connection", lambda node=node, name=name: node.channel(name)["is_connected"])
+        self.a.wait("gossip", lambda: sum(edge["is_open"] for edge in self.a.get("/network")["edges"]) == 4)
+
+    def balances(self) -> tuple[int, int, int]:
+        """What A, B and C can spend."""
+        a, b = int(self.a.channel(self.ab)["spendable"]), int(self.b.channel(self.ab)["spendable"])
+        return a, b + int(self.b.channel(self.bc)["spendable"]), int(self.c.channel(self.bc)["spendable"])
+
+    def is_quiet(self) -> bool:
+        """No locks anywhere, and both sides of each channel agree."""
+        pairs = ((self.a, self.b, self.ab), (self.b, self.c, self.bc))
+        for one, other, name in pairs:
+            mine, theirs = one.channel(name), other.channel(name)
+            if mine["locks"] or theirs["locks"] or mine["spendable"] != theirs["receivable"]:
+                return False
+        return True
+
+
+def restart_armed(node: ChannelNode, crash: str) -> None:
+    node.stop()
+    node.launch(module=("-m", "tests.support.crashing_node"), environment={"TANDEM_CRASH": crash})
+    node.await_ready()
+
+
+def outcome(paying: Future[dict[str, Any]], payer: ChannelNode, ref: str) -> str:
+    """Of the payment, whether or not the one who asked for it was told."""
+    try:
+        return str(paying.result(120)["outcome"])
+    except (OSError, NodeSays):
+        end = time.monotonic() + 120
+        while time.monotonic() < end:
+            try:
+                found = payer.get(f"/payments/{ref}")["outcome"]
+            except NodeSays as said:
+                assert said.status == 404
+                return "failed"
+            if found != "pending":
+                return str(found)
+            time.sleep(0.2)
+    raise AssertionError("the payment is pending for ever")
+
+
+def points() -> Iterator[Any]:
+    for victim, message in POINTS:
+        for when in ("before", "after"):
+            for late in (False, True):
+                point = victim, message, when
+                if late and point not in LATE:
+                    continue
+                marks = () if point in OFTEN and not late else (pytest.mark.slow,)
+                yield pytest.param(*point, late, marks=marks, id=f"{victim}-{when}-{message}{'-late' if late else ''}")
+
+
+@pytest.mark.parametrize(("victim", "message", "when", "late"), points())
+def test_a_crash_loses_nothing(line: Line, victim: str, message: str, when: str, late: bool) -> None:
+    node: ChannelNode = {"A": line.a, "B": line.b, "C": line.c}[victim]
+    restart_armed(node, f"{when}:{message}:1")
+    line.await_network()
+    line.a.wait("quiet", line.is_quiet)
+    before = line.balances()
+    made = line.c.post("/invoices", amount=str(AMOUNT), chain="L1")
+    with ThreadPoolExecutor(1) as pool:
+        paying = pool.submit(line.a.pay, made["invoice"])
+        child = node.child
+        assert child is not None
+        node.wait("the crash", lambda: not child.is_running, check=False)
+        if late:
+            time.sleep(25)
+        node.start()
+        ended = outcome(paying, line.a, made["ref"])
+    line.await_network()
+    line.a.wait("all to be settled", line.is_quiet)
+    is_paid = line.c.get(f"/invoices/{made['ref']}")["paid"] is not None
+    assert (ended == "paid") == is_paid
+    fee = 10 if is_paid else 0
+    moved = AMOUNT if is_paid else 0
+    assert line.balances() == (before[0] - moved - fee, before[1] + fee, before[2] + moved)

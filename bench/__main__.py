@@ -9,6 +9,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
+from bench.channel_nodes import show as show_channel_nodes
 from bench.channels import show as show_channels
 from bench.disputes import show as show_disputes
 from bench.footprint import measure
@@ -30,7 +31,7 @@ AIMS = {"ETH transfer": (3_000, 90), "ERC-20 transfer": (700, 110)}
 @click.option("--token", default=4_000, show_default=True, help="ERC-20 transfers.")
 @click.option("--only-machine", is_flag=True, help="Only the provable machine: no network is started.")
 @click.option("--only-disputes", is_flag=True, help="Only disputes, on a network of their own.")
-@click.option("--only-channels", is_flag=True, help="Only payment channels: no network is started.")
+@click.option("--only-channels", is_flag=True, help="Only payment channels, on a local L1.")
 def main(ether: int, token: int, only_machine: bool, only_disputes: bool, only_channels: bool) -> None:
     """Measure throughput beside anvil, the footprint on L1, re-derivation, the provable machine, channels, disputes."""
     console = Console(highlight=False, width=120)
@@ -39,6 +40,7 @@ def main(ether: int, token: int, only_machine: bool, only_disputes: bool, only_c
         show_machine(console)
     if is_all or only_channels:
         show_channels(console)
+        show_channel_nodes(console)
     if is_all:
         _show_network(console, ether, token)
     if is_all or only_disputes:

@@ -105,7 +105,8 @@ def run(
         guards = tuple(NodeUri.parse(tower) for tower in towers)
         if len(guards) > MOST_TOWERS:
             raise ConfigError(f"up to {MOST_TOWERS} towers can watch for a node")
-        settings = NodeSettings(data, host, port, url, chains, fee_base, fee_ppm, towers=guards)
+        inbox = chain.l1.chain_id, chain.l1.inbox
+        settings = NodeSettings(data, host, port, url, chains, inbox, fee_base, fee_ppm, towers=guards)
         account = load_signer("CHANNELS", chain, DEVELOPMENT_ACCOUNT)
         with Store(data / "node.sqlite") as store:
             node = Node(settings, account, store)

@@ -5,11 +5,12 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from threading import Event
-from typing import Any
+from typing import Any, Protocol
 
 import requests
 import structlog
 from eth_account.signers.local import LocalAccount
+from web3.contract import Contract
 from web3.contract.contract import ContractFunction
 from web3.exceptions import Web3Exception
 
@@ -22,7 +23,7 @@ from tandem.errors import ConfigError, TandemError
 from tandem.l1.channel_reader import ChannelReader
 from tandem.l1.contracts import abi, checksum, connect
 from tandem.l1.log_feed import L1Moved
-from tandem.l1.sender import L1Sender, SendFailure
+from tandem.l1.sender import L1Sender, Reverted, SendFailure
 from tandem.primitives.types import ZERO_ADDRESS, Address, Hash, Seconds
 
 MOST_SECRETS = 100
@@ -49,8 +50,31 @@ ERC20 = [
 ]
 
 
+class Detour(Protocol):
+    """Another way to have a transaction done, where the usual one does not work."""
+
+    async def take(self, data: bytes) -> None:
+        """A call of ChannelManager, sent again and again until it is on its way. ChainFailure."""
+        ...
+
+
 class ChainFailure(TandemError):
     """A chain did not do what it was asked for. The message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A transaction to be sent. `is_urgent`: others win if it is not done in time."""
+
+    function: ContractFunction
+    value: int
+    is_urgent: bool
+    done: asyncio.Future[Any]
+
+    def data(self, chain_id: int) -> bytes:
+        """As a transaction has it."""
+        blank: Any = {"gas": 0, "gasPrice": 0, "nonce": 0, "chainId": chain_id, "value": self.value}
+        return bytes.fromhex(str(self.function.build_transaction(blank)["data"])[2:])
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +115,11 @@ class Chain:
         self._reader = ChannelReader(self._web3, settings.manager, settings.start_block, settings.confirmations)
         self._stopping = Event()
         self._sender = L1Sender(self._web3, account, self._stopping)
-        self._queue: asyncio.Queue[tuple[ContractFunction, int, asyncio.Future[Any]]] = asyncio.Queue(1_000)
+        self._queue: asyncio.Queue[_Call] = asyncio.Queue(1_000)
+        self.detour: Detour | None = None
+        """For what must be done in time: on L2 the way through L1, which no sequencer can close."""
+        self._failing: dict[bytes, float] = {}
+        """Calls that must be done in time, and since when they cannot be sent."""
         self._tokens = {ZERO_ADDRESS: TokenInfo("ETH", 18)}
         self._offset = 0.0
         self.is_synced = False
@@ -199,11 +227,11 @@ class Chain:
 
     async def close(self, key: ChannelKey, lanes: tuple[SignedLane, SignedLane]) -> Any:
         """Alone, with the newest states of both lanes."""
-        return await self._send(self._contract.functions.close(_key(key), *map(_proof, lanes)))
+        return await self._send(self._contract.functions.close(_key(key), *map(_proof, lanes)), is_urgent=True)
 
     async def update(self, key: ChannelKey, side: Side, lane: SignedLane) -> Any:
         """Show a newer state of a side's lane."""
-        return await self._send(self._contract.functions.update(_key(key), side, _proof(lane)))
+        return await self._send(self._contract.functions.update(_key(key), side, _proof(lane)), is_urgent=True)
 
     async def update_for_reward(
         self, key: ChannelKey, side: Side, lane: SignedLane, pay: TowerPay, signature: bytes
@@ -211,17 +239,18 @@ class Chain:
         """The same for a reward that the other lane's side has signed."""
         fields = pay.side, pay.min_nonce, checksum(pay.tower), pay.reward, pay.valid_until
         call = self._contract.functions.updateForReward(_key(key), side, _proof(lane), fields, signature)
-        return await self._send(call)
+        return await self._send(call, is_urgent=True)
 
     async def settle(self, channel: OnChain) -> Any:
         """Behind the window."""
         locks = [encode_locks(lane.locks) for lane in channel.shown]
-        return await self._send(self._contract.functions.settle(_key(channel.key), *locks))
+        return await self._send(self._contract.functions.settle(_key(channel.key), *locks), is_urgent=True)
 
     async def register_secrets(self, secrets: Sequence[bytes]) -> None:
         """As many as there are, in as few transactions as can be."""
         parts = [secrets[at : at + MOST_SECRETS] for at in range(0, len(secrets), MOST_SECRETS)]
-        await asyncio.gather(*(self._send(self._contract.functions.registerSecrets(list(part))) for part in parts))
+        calls = [self._contract.functions.registerSecrets(list(part)) for part in parts]
+        await asyncio.gather(*(self._send(call, is_urgent=True) for call in calls))
 
     async def claim(self, token: Address) -> Any:
         """What could not be paid out to us before."""
@@ -239,31 +268,60 @@ class Chain:
         finally:
             self._stopping.set()
 
-    async def _send_batch(self, batch: list[tuple[ContractFunction, int, asyncio.Future[Any]]]) -> None:
+    async def _send_batch(self, batch: list[_Call]) -> None:
         outcomes: Sequence[Any]
         try:
-            outcomes = await asyncio.to_thread(self._sender.send_all, [(call, value) for call, value, _ in batch])
+            calls = [(call.function, call.value) for call in batch]
+            outcomes = await asyncio.to_thread(self._sender.send_all, calls)
         except (requests.RequestException, OSError, Web3Exception) as reason:
             outcomes = [ChainFailure(f"{self.name} does not answer: {reason}")] * len(batch)
-        for (call, _, done), outcome in zip(batch, outcomes, strict=True):
+        for call, outcome in zip(batch, outcomes, strict=True):
             if not isinstance(outcome, Exception):
                 self.transactions += 1
                 self.gas_used += outcome["gasUsed"]
-                self._log.info("mined", call=call.fn_name, block=outcome["blockNumber"], gas=outcome["gasUsed"])
-            if done.done():
+                self._failing.pop(call.data(self.id), None)
+                name = call.function.fn_name
+                self._log.info("mined", call=name, block=outcome["blockNumber"], gas=outcome["gasUsed"])
+            elif call.is_urgent and not isinstance(outcome, Reverted):
+                outcome = await self._go_round(call, outcome)
+            if call.done.done():
                 continue
             if isinstance(outcome, SendFailure):
-                done.set_exception(ChainFailure(f"{self.name}: {outcome}"))
+                call.done.set_exception(ChainFailure(f"{self.name}: {outcome}"))
             elif isinstance(outcome, Exception):
-                done.set_exception(outcome)
+                call.done.set_exception(outcome)
             else:
-                done.set_result(outcome)
+                call.done.set_result(outcome)
 
-    async def _send(self, call: ContractFunction, value: int = 0) -> Any:
+    async def _go_round(self, call: _Call, outcome: Exception) -> Exception:
+        """What could not be sent for some time takes the detour, where there is one. Why it is not done yet."""
+        data = call.data(self.id)
+        since = self._failing.setdefault(data, time.monotonic())
+        if self.detour is None or time.monotonic() - since < self.timing.settle:
+            return outcome
+        try:
+            await self.detour.take(data)
+        except ChainFailure as reason:
+            return reason
+        return ChainFailure(f"{call.function.fn_name} is on its way to {self.name} through L1")
+
+    async def _send(self, function: ContractFunction, value: int = 0, *, is_urgent: bool = False) -> Any:
         """The receipt. ChainFailure."""
         done = asyncio.get_running_loop().create_future()
-        await self._queue.put((call, value, done))
+        await self._queue.put(_Call(function, value, is_urgent, done))
         return await done
+
+    async def call(self, function: ContractFunction) -> Any:
+        """Send a call of any contract, by our account. The receipt. ChainFailure."""
+        return await self._send(function)
+
+    async def ask(self, question: ContractFunction) -> Any:
+        """What a contract says. ChainFailure."""
+        return await self._call(question.call)
+
+    def contract(self, name: str, address: Address) -> Contract:
+        """Another contract of ours on this chain."""
+        return self._web3.eth.contract(address=checksum(address), abi=abi(name))
 
     async def _allow(self, token: Address, amount: int) -> None:
         """Let the contract take so much of a token."""

@@ -68,19 +68,19 @@ class Invoices:
         wanted: Asset = asset(invoice.chain_id, invoice.token)
         is_right = final.payment_secret == invoice.payment_secret and wanted == channel.asset
         is_enough = invoice.amount <= lock.amount <= MOST_OVERPAID * invoice.amount and final.amount <= lock.amount
-        if record.paid is not None or now > invoice.expires or not is_right or not is_enough:
+        if record.accepted is not None or now > invoice.expires or not is_right or not is_enough:
             return Failure.UNKNOWN_PAYMENT
         if not channel.side.is_in_time(lock.expiry, now):
             return Failure.EXPIRY_TOO_SOON
         if record.is_held:
             self._held[lock.ref] = lock.amount
             return None
-        return await self._take(record, lock.amount, now)
+        return await self._take(record, lock.amount)
 
-    async def release(self, ref: Hash, now: Seconds) -> bytes | None:
+    async def release(self, ref: Hash) -> bytes | None:
         """Take what is held: the secret. None where nothing is."""
         record, amount = self.find(ref), self._held.pop(ref, None)
-        return None if record is None or amount is None else await self._take(record, amount, now)
+        return None if record is None or amount is None else await self._take(record, amount)
 
     def refuse(self, ref: Hash) -> bool:
         """Do not take what is held. Whether anything was."""
@@ -90,20 +90,28 @@ class Invoices:
         """Whether something is held."""
         return ref in self._held
 
-    async def _take(self, record: InvoiceRecord, amount: int, now: Seconds) -> bytes:
+    async def _take(self, record: InvoiceRecord, amount: int) -> bytes:
         self._accepting.add(record.ref)
         try:
-            paid = replace(record, paid=amount, paid_at=now)
-            created = decode_invoice(record.line).created
-            await self._journal.write(write_invoice(paid.ref, created, write_invoice_record(paid)))
+            await self._keep(replace(record, accepted=amount))
         finally:
             self._accepting.discard(record.ref)
         return record.secret
 
-    def paid(self, ref: Hash) -> bytes | None:
-        """The secret of an invoice that was accepted before."""
+    async def settled(self, ref: Hash, now: Seconds) -> None:
+        """What was accepted is ours for good."""
         record = self.find(ref)
-        return None if record is None or record.paid is None else record.secret
+        if record is not None and record.accepted is not None and record.paid_at is None:
+            await self._keep(replace(record, paid_at=now))
+
+    async def _keep(self, record: InvoiceRecord) -> None:
+        created = decode_invoice(record.line).created
+        await self._journal.write(write_invoice(record.ref, created, write_invoice_record(record)))
+
+    def accepted(self, ref: Hash) -> bytes | None:
+        """The secret of an invoice for which something was accepted before."""
+        record = self.find(ref)
+        return None if record is None or record.accepted is None else record.secret
 
     def find(self, ref: Hash) -> InvoiceRecord | None:
         """One of ours."""

@@ -185,7 +185,7 @@ class InvoiceView(BaseModel):
     created: int
     expires: int
     is_waiting: bool = Field(description="whether a payment is held until its owner decides")
-    paid: Amount | None
+    paid: Amount | None = Field(description="when it is ours for good")
     paid_at: int | None
 
 
@@ -364,7 +364,7 @@ def invoice_view(node: Node, record: InvoiceRecord) -> InvoiceView:
         created=invoice.created,
         expires=invoice.expires,
         is_waiting=node.invoices.is_waiting(record.ref),
-        paid=None if record.paid is None else str(record.paid),
+        paid=None if record.paid_at is None else str(record.accepted),
         paid_at=record.paid_at,
     )
 

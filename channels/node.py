@@ -17,6 +17,7 @@ from channels.channel import Asset, Channel, asset
 from channels.chores import Chores
 from channels.chronicle import Chronicle
 from channels.crier import Crier
+from channels.forced import add_forced_way
 from channels.invoices import Invoices
 from channels.link import Certificate
 from channels.neighbours import Neighbours
@@ -64,6 +65,8 @@ class NodeSettings:
     url: str
     """wss://host:port, as others reach it; empty: they do not."""
     chains: tuple[ChainSettings, ...]
+    inbox: tuple[int, Address]
+    """L1's chain id, and the contract there that nobody can keep messages to L2 out of."""
     fee_base: int = 0
     """Wei or the token's units for handing a payment on."""
     fee_ppm: int = 1_000
@@ -81,6 +84,7 @@ class Node:
         self.settings = settings
         self.identity = Identity(bytes(account.key))
         self.chains = {chain.chain_id: Chain(chain, account) for chain in settings.chains}
+        self._forced = add_forced_way(self.chains, *settings.inbox)
         self.channels: dict[Hash, Channel] = {}
         self.is_ready = False
         """Whether all chains are read and channels are in use."""
@@ -130,6 +134,8 @@ class Node:
                 tasks.create_task(self.neighbours.serve(self.settings.host, self.settings.port, certificate))
                 tasks.create_task(self.crier.run(lambda: self.channels.values()))
                 tasks.create_task(self.towers.run())
+                if self._forced is not None:
+                    tasks.create_task(self._forced.watch())
                 tasks.create_task(self._tick())
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
@@ -518,7 +524,7 @@ class Node:
             self.invoices.refuse(ref)
             await self.switch.refuse(ref)
             return
-        secret = await self.invoices.release(ref, self.now())
+        secret = await self.invoices.release(ref)
         if secret is not None:
             await self.switch.claim(secret)
 

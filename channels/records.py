@@ -34,9 +34,10 @@ class InvoiceRecord:
     """As it is handed on (tandem.channels.invoices)."""
     is_held: bool = False
     """Whether its owner decides when a payment is taken."""
-    paid: int | None = None
-    """Wei or the token's units."""
+    accepted: int | None = None
+    """What came in for it: the secret may be shown. Wei or the token's units."""
     paid_at: Seconds | None = None
+    """When that was ours for good."""
 
 
 class Outcome(StrEnum):

@@ -27,7 +27,7 @@ from tandem.channels.routing import EdgeTerms
 from tandem.channels.settlement import secret_hash
 from tandem.channels.states import Lock, LockKind
 from tandem.errors import EncodingError
-from tandem.primitives.types import ZERO_HASH, Hash
+from tandem.primitives.types import ZERO_HASH, Hash, Seconds
 
 CANNOT = (InvalidUpdate, NotConnected, TooManyWaiting, ChannelBroken, ChannelEnded)
 """Why an operation is not done in a channel."""
@@ -40,8 +40,12 @@ class Payee(Protocol):
         """The secret, when it is on the disk that the payment is ours; None: `claim` or `refuse` will follow."""
         ...
 
-    def paid(self, ref: Hash) -> bytes | None:
-        """The secret of an invoice that was accepted before."""
+    def accepted(self, ref: Hash) -> bytes | None:
+        """The secret of an invoice for which something was accepted before."""
+        ...
+
+    async def settled(self, ref: Hash, now: Seconds) -> None:
+        """What was accepted is ours for good."""
         ...
 
 
@@ -109,7 +113,10 @@ class Switch:
                     paid += amount
                 case AddLock():
                     self._spawn(self._take(channel, operation))
-                case PayLock(ref) | DropLock(ref):
+                case PayLock(ref):
+                    self._forget(channel, ref)
+                    self._spawn(self._payee.settled(ref, channel.chain.now()))
+                case DropLock(ref):
                     self._forget(channel, ref)
         if paid:
             self._chronicle.note("received", channel=channel.id, amount=paid)
@@ -139,7 +146,7 @@ class Switch:
             for lock in channel.side.theirs.lane.locks:
                 if lock.ref in channel.side.given_up:
                     continue
-                secret = self._payee.paid(lock.ref) or self._on_chain(lock.ref)
+                secret = self._payee.accepted(lock.ref) or self._on_chain(lock.ref)
                 if lock.ref in outgoing or lock.ref in channel.side.secrets:
                     self._upstream[lock.ref] = channel.id
                 if secret is not None:
@@ -168,8 +175,11 @@ class Switch:
         """Some chain knows it now: claim what it opens."""
         ref = secret_hash(secret)
         for channel in self._channels.values():
-            if channel.incoming(ref) is not None and ref not in channel.side.secrets:
+            lock = channel.incoming(ref)
+            if lock is not None and ref not in channel.side.secrets:
                 self._spawn(self._claim(channel, secret))
+            if lock is not None and channel.is_revealed_in_time(lock):
+                self._spawn(self._payee.settled(ref, channel.chain.now()))
             lock = channel.outgoing(ref)
             if lock is not None and channel.is_revealed_in_time(lock):
                 self._spawn(self._pay(channel, secret))

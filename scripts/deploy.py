@@ -21,7 +21,7 @@ from rich.table import Table
 
 from tandem.chain.deterministic import create2_address, deployment_call, without_fingerprint
 from tandem.chain.genesis import genesis_header
-from tandem.chain.predeploys import CREATE2_DEPLOYER, CREATE2_DEPLOYER_CODE, PREDEPLOYS, genesis_accounts
+from tandem.chain.predeploys import CREATE2_DEPLOYER, CREATE2_DEPLOYER_CODE, PREDEPLOYS, X402, genesis_accounts
 from tandem.chain.spec import ChainParameters, Deployment, Genesis, L1Contracts
 from tandem.l1.contracts import PROVERS
 from tandem.machine.trace import STEP_DEPTH
@@ -115,13 +115,14 @@ def deploy(
     """Deploy all contracts. They name one another, so their addresses are computed before the first is there."""
     project = ape.project
     channels = deploy_channels(deployer)
-    everywhere = {_address(contract.address): _code_at(contract.address) for contract in channels.values()}
+    others = {_address(contract.address): _code_at(contract.address) for contract in channels.values()}
+    others |= {address: bytes.fromhex(_runtime(project, name)) for name, address in X402.items()}
     nonce = deployer.nonce
     names = ("Inbox", "Bridge", "TokenBridge", "Rollup", *PROVERS, "Machine", "DisputeGame")
     at = {name: _created_by(_address(deployer.address), nonce + index) for index, name in enumerate(names)}
     head = ape.chain.blocks.head
     codes = {name: bytes.fromhex(_runtime(project, name)) for name in PREDEPLOYS}
-    genesis = Genesis(Seconds(head.timestamp), genesis_accounts(codes, at["TokenBridge"], fee_recipient, everywhere))
+    genesis = Genesis(Seconds(head.timestamp), genesis_accounts(codes, at["TokenBridge"], fee_recipient, others))
     state = genesis_state(parameters, genesis)
     arguments = _arguments(at, preset, parameters, sequencer, state)
     contracts = {}

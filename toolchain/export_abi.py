@@ -1,5 +1,5 @@
-"""Export from ape's compiled sources what the Python side needs (`make abi`): ABIs into tandem/l1/abi, and the contract
-that a story deploys on L2 into story/artifacts.
+"""Export from ape's compiled sources what the Python side needs (`make abi`): ABIs into tandem/l1/abi, and contracts that
+stories and examples deploy on L2 to where they are used.
 
 They are committed, so that daemons run without a compiler and a change of interface shows as a diff;
 tests/parity/test_constants.py compares them with the sources.
@@ -13,7 +13,10 @@ from tandem.l1.contracts import PROVERS
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "tandem" / "l1" / "abi"
-ARTIFACT = ROOT / "story" / "artifacts" / "Beads.json"
+ARTIFACTS = (
+    ROOT / "story" / "artifacts" / "Beads.json",
+    ROOT / "examples" / "paid_api" / "PaymentToken.json",
+)
 NAMES = (
     "Inbox",
     "Rollup",
@@ -23,6 +26,7 @@ NAMES = (
     "DisputeGame",
     "ChannelManager",
     "AppRegistry",
+    "BatchSettlement",
     "MessagePasser",
     "TokenFactory",
     "L1Info",
@@ -56,8 +60,9 @@ def main() -> None:
     FOLDER.mkdir(exist_ok=True)
     for name in NAMES:
         (FOLDER / f"{name}.json").write_text(compiled_abi(name))
-    ARTIFACT.parent.mkdir(exist_ok=True)
-    ARTIFACT.write_text(compiled_artifact(ARTIFACT.stem))
+    for artifact in ARTIFACTS:
+        artifact.parent.mkdir(parents=True, exist_ok=True)
+        artifact.write_text(compiled_artifact(artifact.stem))
 
 
 if __name__ == "__main__":

@@ -85,7 +85,8 @@ def tower(
         url = f"wss://{public or f'{host}:{port}'}"
         terms = TowerTerms(tuple(each.chain_id for each in chains), reward_ppm, least_reward, most_channels)
         with TowerStore(data / "tower.sqlite") as store:
-            running = Tower(TowerSettings(data, host, port, url, chains, terms), account, store)
+            inbox = chain.l1.chain_id, chain.l1.inbox
+            running = Tower(TowerSettings(data, host, port, url, chains, inbox, terms), account, store)
             click.echo(f"tower {NodeUri(Identity(bytes(account.key)).public_key, url)}", err=True)
             uvloop.run(run_until_stopped(running.run, lambda: serve(running, status_host, status_port)))
     except TandemError as error:

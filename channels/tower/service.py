@@ -13,6 +13,7 @@ from eth_account.signers.local import LocalAccount
 
 from channels.chain import Chain, ChainSettings
 from channels.chores import Chores
+from channels.forced import add_forced_way
 from channels.link import Certificate
 from channels.neighbours import Neighbours
 from channels.session import Session
@@ -51,6 +52,8 @@ class TowerSettings:
     port: int
     url: str
     chains: tuple[ChainSettings, ...]
+    inbox: tuple[int, Address]
+    """L1's chain id, and the contract there that nobody can keep messages to L2 out of."""
     terms: TowerTerms
 
 
@@ -61,6 +64,7 @@ class Tower:
         self.settings = settings
         self.identity = Identity(bytes(account.key))
         self.chains = {chain.chain_id: Chain(chain, account) for chain in settings.chains}
+        self._forced = add_forced_way(self.chains, *settings.inbox)
         self.rows = {(row.newest.channel, row.client): row for row in store.rows()}
         self.store = store
         self.counts: Counter[str] = Counter()
@@ -82,6 +86,8 @@ class Tower:
                     tasks.create_task(chain.send())
                 tasks.create_task(self.neighbours.serve(self.settings.host, self.settings.port, certificate))
                 tasks.create_task(self._tick())
+                if self._forced is not None:
+                    tasks.create_task(self._forced.watch())
         except BaseExceptionGroup as group:
             raise group.exceptions[0] from None
         finally:

@@ -18,7 +18,18 @@ from tandem.machine.modes import Prover
 from tandem.primitives.hashing import keccak
 
 ABI_FOLDER = Path(__file__).parent / "abi"
-CONTRACTS = ("Inbox", "Rollup", "Bridge", "TokenBridge", "Machine", "DisputeGame", "ChannelManager", "AppRegistry")
+CONTRACTS = (
+    "Inbox",
+    "Rollup",
+    "Bridge",
+    "TokenBridge",
+    "Machine",
+    "DisputeGame",
+    "ChannelManager",
+    "AppRegistry",
+    "BatchSettlement",
+)
+"""Those whose errors are told by name."""
 PROVERS = tuple("".join(part.capitalize() for part in prover.name.split("_")) for prover in Prover)
 """The contracts behind Machine, by their number. They are called through it alone; its ABI has their errors."""
 RETRY = 2.0

@@ -37,6 +37,7 @@ class SendFailure(TandemError):
     """A transaction was not mined, or in vain.
 
     SendFailure ─┬─ L1Rejected   L1 says no
+                 │   └─ Reverted   the call itself does
                  ├─ NonceTaken   the account did something else with this nonce
                  └─ GaveUp       nothing is known yet
     """
@@ -44,6 +45,10 @@ class SendFailure(TandemError):
 
 class L1Rejected(SendFailure):
     """L1 refused or reverted a transaction; the message has its reason."""
+
+
+class Reverted(L1Rejected):
+    """The call reverts, or did."""
 
 
 class NonceTaken(SendFailure):
@@ -162,7 +167,7 @@ class L1Sender:
         try:
             gas = call.estimate_gas({"from": self._account.address, "value": Wei(value)})
         except (ContractLogicError, ContractCustomError) as error:
-            raise L1Rejected(f"{call.fn_name} would revert: {explain(error)}") from error
+            raise Reverted(f"{call.fn_name} would revert: {explain(error)}") from error
         fields: Any = {
             "from": self._account.address,
             "value": value,
@@ -212,7 +217,7 @@ class L1Sender:
                 if receipt["status"] == 1:
                     return receipt
                 reason = self._reason(flight, receipt["blockNumber"])
-                return L1Rejected(f"{flight.name} reverted in L1 transaction {digest.to_0x_hex()}: {reason}")
+                return Reverted(f"{flight.name} reverted in L1 transaction {digest.to_0x_hex()}: {reason}")
         now = time.monotonic()
         if flight.taken_since is None:
             flight.taken_since = now

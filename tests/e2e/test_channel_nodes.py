@@ -5,11 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
 import pytest
-from eth_account import Account
 
 from localnet.channel_node import ChannelNode, NodeSays
-from tandem.l1.contracts import abi, checksum
-from tests.support.channel_net import ChannelNet, channel_net, ether
+from tests.support.channel_net import ChannelNet, channel_net, ether, fund_on_l2
 
 pytestmark = pytest.mark.e2e
 
@@ -28,18 +26,6 @@ class Five:
         self.de = self.d.open(self.e, ether(1))
         for node in (self.a, self.e):
             node.wait("gossip", lambda node=node: sum(edge["is_open"] for edge in node.get("/network")["edges"]) == 8)
-
-
-def fund_on_l2(world: ChannelNet, node: ChannelNode) -> None:
-    bridge, account = world.net.deployment.l1.bridge, Account.from_key(node.key)
-    contract = world.l1.web3.eth.contract(address=checksum(bridge), abi=abi("Bridge"))
-    world.l1.call(account, contract.functions.depositETH(account.address, 100_000, b""), ether(20))
-
-    def has_ether() -> bool:
-        [chain] = [chain for chain in node.get("/info")["chains"] if chain["name"] == "L2"]
-        return int(chain["balance"]) > ether(10)
-
-    node.wait("ether on L2", has_ether)
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +51,7 @@ def test_a_payment_over_four_hops_and_two_chains(five: Five) -> None:
     for here, onward in pairwise(fees):
         assert here - onward == 10 + -(-onward // 1_000), "each hop has its fee"
     assert int(payment["fee"]) == fees[0] - amount
+    five.e.wait("E to have it", lambda: five.e.get("/invoices?count=1")[0]["paid"])
     [invoice] = five.e.get("/invoices?count=1")
     assert (invoice["paid"], invoice["ref"]) == (str(amount), payment["ref"])
 

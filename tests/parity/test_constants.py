@@ -30,7 +30,7 @@ from tandem.rollup.assertions import TRACE_DEPTH, Status
 from tandem.rollup.withdrawals import MESSAGE_PASSED_TOPIC, SENT_SLOT
 from tandem.state.code import CHUNK_BYTES, DEPTH
 from tests.contracts.world import DELAY, WINDOW, context_of
-from toolchain.export_abi import ARTIFACT, FOLDER, NAMES, compiled_abi, compiled_artifact
+from toolchain.export_abi import ARTIFACTS, FOLDER, NAMES, compiled_abi, compiled_artifact
 
 
 def test_caps(world, hashes):
@@ -100,8 +100,9 @@ def test_committed_abis_are_the_compiled_ones(project, name):
     assert (FOLDER / f"{name}.json").read_text() == compiled_abi(name), "run `make abi`"
 
 
-def test_the_storys_contract_is_the_compiled_one(project):
-    committed, compiled = json.loads(ARTIFACT.read_text()), json.loads(compiled_artifact(ARTIFACT.stem))
+@pytest.mark.parametrize("artifact", ARTIFACTS, ids=lambda path: path.stem)
+def test_committed_artifacts_are_the_compiled_ones(project, artifact):
+    committed, compiled = json.loads(artifact.read_text()), json.loads(compiled_artifact(artifact.stem))
     assert committed["abi"] == compiled["abi"], "run `make abi`"
     assert without_metadata(committed["bytecode"]) == without_metadata(compiled["bytecode"]), "run `make abi`"
 

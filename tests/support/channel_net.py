@@ -4,10 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from eth_account import Account
+
 from localnet import LocalNet, Ports
 from localnet.channel_node import ChannelNode, TowerNode
 from story.stage import ETHER, Layer
-from tandem.l1.contracts import checksum, connect
+from tandem.l1.contracts import abi, checksum, connect
 from tandem.primitives.hashing import keccak
 from tandem.primitives.secp256k1 import address_of
 
@@ -79,3 +81,16 @@ def channel_net(folder: Path, *, with_l2: bool = False) -> Iterator[ChannelNet]:
 def ether(amount: float) -> int:
     """In wei."""
     return int(amount * ETHER)
+
+
+def fund_on_l2(world: ChannelNet, node: ChannelNode) -> None:
+    """20 ether, from L1."""
+    bridge, account = world.net.deployment.l1.bridge, Account.from_key(node.key)
+    contract = world.l1.web3.eth.contract(address=checksum(bridge), abi=abi("Bridge"))
+    world.l1.call(account, contract.functions.depositETH(account.address, 100_000, b""), ether(20))
+
+    def has_ether() -> bool:
+        [chain] = [chain for chain in node.get("/info")["chains"] if chain["name"] == "L2"]
+        return int(chain["balance"]) > ether(10)
+
+    node.wait("ether on L2", has_ether)

@@ -583,6 +583,7 @@ FLAWED = {
 @pytest.mark.parametrize("flawed", FLAWED)
 def test_a_rule_that_is_broken_is_noticed(flawed: type[Endpoint]) -> None:
     broken = type(flawed.__name__, (FLAWED[flawed],), {"kind": flawed})
-    search = settings(max_examples=2_000, stateful_step_count=40, deadline=None, database=None, phases=[Phase.generate])
+    steps = {"max_examples": 10_000, "stateful_step_count": 40, "deadline": None}
+    search = settings(**steps, derandomize=True, phases=[Phase.generate])
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(broken, settings=settings(search, derandomize=True))
+        run_state_machine_as_test(broken, settings=search)

@@ -1,0 +1,1 @@
+"""Programs to start from, one a folder."""

@@ -1,0 +1,45 @@
+"""What can go wrong in selling.
+
+SaleFailed
+├── Malformed        a header that says nothing: 400
+├── NotSold          there is no such thing: 404
+├── NotPaid          402, with x402's name of the reason
+│   └── OutOfStep    the client is wrong about its channel: 402 with what the service knows, and it asks again
+└── ChainFailed      L2 does not do its part: 502
+"""
+
+from tandem.errors import TandemError
+
+PREFIX = "invalid_batch_settlement_evm_"
+"""Of x402's names of reasons in this scheme."""
+
+
+class SaleFailed(TandemError):
+    """Nothing was sold, and nothing is charged."""
+
+
+class Malformed(SaleFailed):
+    """What was sent is none of x402's payments."""
+
+
+class NotSold(SaleFailed):
+    """There is no such thing."""
+
+
+class NotPaid(SaleFailed):
+    """The payment is not good. `code`: x402's name of the reason, without the scheme's prefix."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = PREFIX + code
+
+
+class OutOfStep(NotPaid):
+    """The client's numbers are not the service's. A client that is told them tries again by itself."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__("cumulative_amount_mismatch", message)
+
+
+class ChainFailed(SaleFailed):
+    """L2 does not answer, or refuses a transaction."""

@@ -56,7 +56,7 @@ class Crier:
         self._early: OrderedDict[bytes, None] = OrderedDict()
         self._out: dict[bytes, Session | None] = {}
         """Pieces to pass on, and where they came from."""
-        self._told: dict[Hash, tuple[float, EdgeNews]] = {}
+        self._told: dict[Channel, tuple[float, EdgeNews]] = {}
         self._told_node = 0.0
         self._budget: dict[Address, int] = {}
         self._edges: dict[Asset, list[Edge]] | None = None
@@ -157,7 +157,7 @@ class Crier:
     def _cry(self, channel: Channel, now: float) -> None:
         """Tell of a channel of ours, when there is something to tell."""
         terms, side = self._terms(channel), channel.side
-        at, before = self._told.get(channel.id, (0.0, None))
+        at, before = self._told.get(channel, (0.0, None))
         if now - at < QUIET:
             return
         news = EdgeNews(
@@ -176,7 +176,7 @@ class Crier:
         if news == before and now - at < REPEAT:
             return
         news = replace(news, time=Seconds(int(now)))
-        self._told[channel.id] = now, news
+        self._told[channel] = now, news
         self._tell(news)
 
     def _send(self, session: Session, pieces: list[bytes]) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import structlog
 from eth_account.signers.local import LocalAccount
 
-from channels.chain import Chain, ChainSettings
+from channels.chain import Chain, ChainFailure, ChainSettings
 from channels.channel import Asset, Channel, asset
 from channels.chores import Chores
 from channels.chronicle import Chronicle
@@ -106,6 +106,8 @@ class Node:
             self.edge_terms,
         )
         self.towers = Towers(self.identity, self.neighbours, store, self._journal, self.channels, settings.towers)
+        self._to_close: set[Hash] = set()
+        """Channels that their owner wants to close alone."""
         self._owed_since: dict[Hash, Seconds] = {}
         """Channels whose other side has not paid what the chain says: it has a while to do so."""
         self._unwanted: dict[Hash, str] = {}
@@ -191,11 +193,15 @@ class Node:
         if certain is None or self.identity.address not in (certain.key.party0, certain.key.party1):
             return
         channel = self.channels.get(channel_id)
+        known = channel.chain.id if channel is not None else self._store.chain_of(channel_id)
+        if known not in (None, chain.id):
+            self._unwanted[channel_id] = f"there is one of the same name on chain {known}"
+            return
         if certain.status == Status.SETTLED:
             await self._drop(channel, certain)
             return
         if channel is None and channel_id not in self._unwanted:
-            channel = self._adopt(chain, certain)
+            channel = await self._adopt(chain, certain)
         if channel is None:
             return
         await channel.peer.inform(certain.funds, chain.certain_time)
@@ -205,7 +211,7 @@ class Node:
                 self.chronicle.note("closing", channel=channel.id, by_us=by_us)
             channel.peer.end("the channel is being closed on chain")
 
-    def _adopt(self, chain: Chain, on_chain: OnChain) -> Channel | None:
+    async def _adopt(self, chain: Chain, on_chain: OnChain) -> Channel | None:
         """Use a channel from now on, if it is worth it."""
         key = on_chain.key
         if key.window < chain.timing.least_window:
@@ -214,25 +220,27 @@ class Node:
             return None
         side: Side = 0 if self.identity.address == key.party0 else 1
         blank = Endpoint(key, side, chain.domain, chain.timing.terms(key.window), Funds((0, 0)))
-        is_new = key.id not in self._store.channels()
+        is_new = self._store.chain_of(key.id) is None
         kept = self._store.load(blank)
+        if is_new:
+            await self._journal.keep(kept)
         peer = Peer(kept, self._journal.keep, self.identity.sign, self.switch, lambda: float(chain.now()))
         channel = Channel(key, chain, peer)
         self.channels[key.id] = channel
         self._talks[key.id] = asyncio.create_task(self._converse(channel))
         if is_new:
             self.chronicle.note("opened", channel=key.id, chain=chain.name, other=channel.other)
-            self._spawn(self._journal.keep(kept))
         return channel
 
     async def _drop(self, channel: Channel | None, on_chain: OnChain) -> None:
         """It has ended, perhaps while this node was away."""
         key = on_chain.key
+        self._to_close.discard(key.id)
         if channel is not None:
             channel.peer.end("the channel has ended")
             del self.channels[key.id]
             self._talks.pop(key.id).cancel()
-        if key.id in self._store.channels():
+        if self._store.chain_of(key.id) is not None:
             await self._journal.write(write_end(key.id))
             self.chronicle.note("settled", channel=key.id, amount=on_chain.pays[key.side(self.identity.address)])
 
@@ -276,6 +284,8 @@ class Node:
             else:
                 show = partial(chain.update, channel.key, move.side, move.lane)
                 self._chores.start(channel.id, "show", show, move.side)
+        if on_chain.status == Status.OPEN and channel.id in self._to_close:
+            self._chores.start(channel.id, "close", partial(self._close_alone, channel, "its owner wants it"))
         is_owed = on_chain.status == Status.OPEN and owes(side, chain.latest.secrets, chain.timing, chain.now())
         if not is_owed:
             self._owed_since.pop(channel.id, None)
@@ -411,7 +421,11 @@ class Node:
         """Begin the window. It is settled when that is over. Refusal, ChainFailure."""
         if channel.chain.latest.channels[channel.id].status != Status.OPEN:
             raise Refusal("the channel is being closed already: it is settled when its window is over")
-        await self._close_alone(channel, "its owner wants it")
+        self._to_close.add(channel.id)
+        try:
+            await self._close_alone(channel, "its owner wants it")
+        except ChainFailure as reason:
+            raise ChainFailure(f"{reason}; it is tried again until it is done, or this node is stopped") from reason
 
     async def _close_alone(self, channel: Channel, reason: str) -> None:
         self._log.warning("closing alone", channel=channel.id[:4].hex(), reason=reason)
@@ -569,10 +583,11 @@ class Node:
 
     def _edge(self, channel: Channel) -> Edge | None:
         side = channel.side
-        if not channel.peer.is_ready or len(side.proposed.locks) >= MOST_LOCKS or side.spendable <= 0:
+        available = channel.peer.available
+        if not channel.peer.is_ready or len(side.proposed.locks) >= MOST_LOCKS or available <= 0:
             return None
         terms = EdgeTerms(0, 0, Seconds(0), 1, MOST_AMOUNT)
-        return Edge(channel.id, self.identity.address, channel.other, terms, side.spendable)
+        return Edge(channel.id, self.identity.address, channel.other, terms, available)
 
     def channel(self, channel: Hash) -> Channel | None:
         """One of ours."""

@@ -29,6 +29,8 @@ from tandem.primitives.types import Address, Hash, Seconds
 
 MOST_ATTEMPTS = 20
 """Ways that are tried for one payment."""
+MOST_HOPS = 12
+"""Payloads of so many fit into an onion, whatever is in them."""
 MOST_SECONDS = 60.0
 """After which no further way is tried."""
 
@@ -150,7 +152,7 @@ class Payments:
         """By what is remembered of failures; where that leaves none, by what has failed in this payment alone."""
         now = self._world.now()
         network, payee = self._world.network(order.asset), address_of_public_key(order.payee)
-        limits = Limits(order.most_fee, self._world.latest_expiry())
+        limits = Limits(order.most_fee, self._world.latest_expiry(), MOST_HOPS)
         expiry = Seconds(now + order.final_delta)
 
         def search(memory: FailureMemory) -> tuple[Leg, ...]:

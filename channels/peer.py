@@ -20,7 +20,7 @@ from typing import Protocol
 import structlog
 
 from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Endpoint, Proposal, Sign
-from tandem.channels.operations import DropLock, InvalidUpdate, Operation, PayLock
+from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock
 from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import BadSignature
 from tandem.channels.states import CoopClose, Withdrawal
@@ -175,6 +175,11 @@ class Peer:
     def is_ready(self) -> bool:
         """Whether the other side is there and payments can go."""
         return self._is_ready and self._over is None
+
+    @property
+    def available(self) -> int:
+        """What can be paid besides what waits already."""
+        return self.endpoint.spendable - sum(_amount(wish.operation) for wish in self._waiting)
 
     @property
     def trouble(self) -> str | None:
@@ -353,12 +358,21 @@ class Peer:
             case AskWithdrawal() | AskClose():
                 self._answer_ask(message, now, turn)
             case Consent():
-                if self._consent is not None and not self._consent.done():
-                    self.endpoint = side.check_consent(message)
-                    turn.events.append(lambda: self._grant(message))
+                self._take_consent(message, turn)
             case Declined(_, why):
-                self.endpoint = side.declined()
-                turn.events.append(lambda: self._deny(why))
+                if self._consent is not None and not self._consent.done():
+                    self.endpoint = side.declined()
+                    turn.events.append(lambda: self._deny(why))
+
+    def _take_consent(self, consent: Consent, turn: _Turn) -> None:
+        """What comes too late, or to nobody, changes nothing. BadSignature."""
+        if self._consent is None or self._consent.done():
+            return
+        try:
+            self.endpoint = self.endpoint.check_consent(consent)
+        except InvalidUpdate:
+            return
+        turn.events.append(lambda: self._grant(consent))
 
     def _resume(self, other_proposed: int, other_holds: int, turn: _Turn) -> None:
         """After a reconnect: what the other side may not have got."""
@@ -367,6 +381,9 @@ class Peer:
         self._is_ready = other_holds <= side.proposed.nonce and other_proposed <= side.theirs.lane.nonce + 1
         if other_proposed < side.theirs.lane.nonce or other_holds < side.mine.lane.nonce:
             turn.answers.append(Copies(side.key.id, side.theirs, side.mine))
+        if side.theirs.lane.nonce:
+            # Before our proposal: it may pay what the other side has only when it holds the answer.
+            turn.answers.append(Ack(side.key.id, side.theirs.lane.nonce, side.theirs.signatures[side.side]))
         if side.proposal is not None:
             turn.answers.append(side.proposal)
         turn.answers.append(Counted(side.key.id, side.funds.deposits[side.other]))
@@ -374,8 +391,7 @@ class Peer:
         turn.answers += [GiveUp(side.key.id, ref, b"") for ref in sorted(side.given_up)]
 
     def _count(self, deposits: int) -> None:
-        own = self.endpoint.funds.deposits[self.endpoint.side]
-        self.endpoint = self.endpoint.with_counted(None if deposits >= own else deposits)
+        self.endpoint = self.endpoint.with_counted(deposits)
 
     def _has_lock(self, ref: Hash) -> bool:
         return any(lock.ref == ref for lock in self.endpoint.proposed.locks)
@@ -520,3 +536,13 @@ class Peer:
             if not done.done():
                 done.set_exception(reason)
         self._under_way, self._waiting = [], deque()
+
+
+def _amount(operation: Operation) -> int:
+    match operation:
+        case Pay(amount):
+            return amount
+        case AddLock(lock, _):
+            return lock.amount
+        case _:
+            return 0

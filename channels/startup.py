@@ -30,7 +30,7 @@ def chain_settings(
     ):
         if url:
             timing = Timing(forced=Seconds(forced)).scaled(scale)
-            timing = timing.with_window(max(timing.window, timing.least_window) if window is None else Seconds(window))
+            timing = timing.with_window(timing.roomy_window if window is None else Seconds(window))
             found.append(ChainSettings(name, url, chain_id, contracts.channel_manager, start, confirmations, timing))
     if not found:
         raise ConfigError("a chain is needed: give --l1 or --l2")

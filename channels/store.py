@@ -20,7 +20,7 @@ from tandem.primitives.types import Address, Hash
 SCHEMA = 2
 """Of all tables here; kept in the file (user_version)."""
 TABLES = """
-CREATE TABLE states (channel BLOB PRIMARY KEY, state BLOB NOT NULL);
+CREATE TABLE states (channel BLOB PRIMARY KEY, chain_id INTEGER NOT NULL, state BLOB NOT NULL);
 CREATE TABLE nodes (address BLOB PRIMARY KEY, public_key BLOB NOT NULL, url TEXT NOT NULL);
 CREATE TABLE invoices (ref BLOB PRIMARY KEY, created INTEGER NOT NULL, record BLOB NOT NULL);
 CREATE TABLE payments (ref BLOB PRIMARY KEY, created INTEGER NOT NULL, is_open INTEGER NOT NULL, record BLOB NOT NULL);
@@ -42,9 +42,10 @@ class Write:
     values: tuple[Any, ...]
 
 
-def write_state(channel: Hash, state: bytes) -> Write:
-    """The newest state of a channel (tandem.channels.wire.encode_endpoint)."""
-    return Write("INSERT OR REPLACE INTO states VALUES (?, ?)", (channel, state))
+def write_state(side: Endpoint) -> Write:
+    """The newest state of a channel."""
+    values = side.key.id, side.domain.chain_id, encode_endpoint(side)
+    return Write("INSERT OR REPLACE INTO states VALUES (?, ?, ?)", values)
 
 
 def write_end(channel: Hash) -> Write:
@@ -140,9 +141,14 @@ class Store(Database):
         kept = self._one("SELECT state FROM states WHERE channel = ?", blank.key.id)
         return blank if kept is None else decode_endpoint(kept, blank)
 
-    def channels(self) -> list[Hash]:
-        """All that there are states of."""
-        return [Hash(bytes(row[0])) for row in self.read("SELECT channel FROM states ORDER BY channel")]
+    def channels(self) -> dict[Hash, int]:
+        """All that there are states of, and the ids of their chains."""
+        return {Hash(bytes(channel)): chain for channel, chain in self.read("SELECT channel, chain_id FROM states")}
+
+    def chain_of(self, channel: Hash) -> int | None:
+        """Its chain's id, where there is a state of it."""
+        rows = self.read("SELECT chain_id FROM states WHERE channel = ?", channel)
+        return int(rows[0][0]) if rows else None
 
     def nodes(self) -> list[tuple[Address, bytes, str]]:
         """(address, public key, url) of all that we know."""
@@ -202,7 +208,7 @@ class Journal:
 
     async def keep(self, side: Endpoint) -> None:
         """A side of a channel, as channels.peer.Keep."""
-        await self.write(write_state(side.key.id, encode_endpoint(side)))
+        await self.write(write_state(side))
 
     async def _run(self) -> None:
         try:

@@ -122,6 +122,8 @@ class Endpoint:
     """It has asked for the end, and pays nothing meanwhile."""
     signed_close: CoopClose | None = None
     """It has agreed to the end: nothing changes any more until that is void."""
+    time: Seconds = field(default=Seconds(0), compare=False)
+    """Of the newest block that the chain is certain of."""
     counted: int | None = None
     """Of the own deposits what the other side counts, as it says; None: all. It would refuse to be paid with others."""
 
@@ -214,7 +216,7 @@ class Endpoint:
             return self, Ack(self.key.id, lane.nonce, self.theirs.signatures[self.side])
         if proposal.nonce != lane.nonce + 1:
             raise InvalidUpdate(f"state {proposal.nonce} does not follow state {lane.nonce}")
-        if self.signed_close is not None:
+        if self.signed_close is not None and self.time <= self.signed_close.valid_until:
             raise InvalidUpdate("the channel ends by consent")
         after = apply(lane, proposal.operations)
         digest = self._digest(self.other, after)
@@ -353,21 +355,24 @@ class Endpoint:
         return self if deposits == self.counted else replace(self, counted=deposits)
 
     def informed(self, funds: Funds, time: Seconds) -> "Endpoint":
-        """Reckon with what the chain is certain of up to a block of this time: what it shows, and what is void."""
+        """Reckon with what the chain is certain of up to a block of this time: what it shows, and what is void.
 
-        def is_pending(withdrawal: Withdrawal | None) -> bool:
-            return (
-                withdrawal is not None
-                and time <= withdrawal.valid_until
-                and funds.withdrawn[withdrawal.side] < withdrawal.total
-            )
+        What is void frees this side later than it frees the other: both hear of the chain in their own time.
+        """
+        later = self.terms.grace
 
-        one, other = (each if is_pending(each) else None for each in self.withdrawals)
+        def pending(withdrawal: Withdrawal | None) -> Withdrawal | None:
+            if withdrawal is None or funds.withdrawn[withdrawal.side] >= withdrawal.total:
+                return None
+            wait = later if withdrawal.side == self.side else 0
+            return withdrawal if time <= withdrawal.valid_until + wait else None
+
+        one, other = map(pending, self.withdrawals)
         asked, signed = (
-            close if close is not None and time <= close.valid_until else None
+            close if close is not None and time <= close.valid_until + later else None
             for close in (self.asked_close, self.signed_close)
         )
-        return replace(self, funds=funds, withdrawals=(one, other), asked_close=asked, signed_close=signed)
+        return replace(self, funds=funds, time=time, withdrawals=(one, other), asked_close=asked, signed_close=signed)
 
     def _with_withdrawal(self, withdrawal: Withdrawal) -> "Endpoint":
         one, other = self.withdrawals

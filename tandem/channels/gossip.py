@@ -114,6 +114,8 @@ class Gossip:
             if known is not None and known[0].time >= news.time:
                 return None
             if known is None and len(self._nodes) >= MOST_NODES:
+                self._drop_strangers(channels)
+            if known is None and len(self._nodes) >= MOST_NODES:
                 raise EncodingError(f"{MOST_NODES} nodes are known already")
             self._nodes[source] = news, piece
             return news
@@ -135,6 +137,13 @@ class Gossip:
         for address, (node, _) in list(self._nodes.items()):
             if node.time < now - LIFE:
                 del self._nodes[address]
+
+    def _drop_strangers(self, channels: Mapping[int, Mapping[Hash, OnChain]]) -> None:
+        """Nodes without a channel: their names cost nothing."""
+        keys = [channel.key for each in channels.values() for channel in each.values() if channel.status == Status.OPEN]
+        parties = {party for key in keys for party in (key.party0, key.party1)}
+        for address in [address for address in self._nodes if address not in parties]:
+            del self._nodes[address]
 
     def pieces(self) -> list[bytes]:
         """All of it, for a node that comes new."""

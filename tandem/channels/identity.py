@@ -55,7 +55,7 @@ class NodeUri:
             raise EncodingError(f"{key!r} is no public key in hexadecimal digits") from reason
         address_of_public_key(public_key)
         host, _, port = place.rpartition(":")
-        if place and not (host and port.isdigit() and 0 < int(port) < 65_536):
+        if place and not (host and port.isascii() and port.isdigit() and 0 < int(port) < 65_536):
             raise EncodingError(f"{place!r} is no host:port")
         return cls(public_key, f"wss://{place}" if place else "")
 

@@ -54,17 +54,23 @@ class Timing:
     @property
     def final_delta(self) -> Seconds:
         """What a payee wants from now to the last lock's expiry."""
-        return Seconds(self.final_slack + self.forced)
+        return Seconds(max(self.final_slack + self.forced, self.reveal_before + 1))
 
     @property
     def hop_delta(self) -> Seconds:
         """What a hop wants between the expiry of the lock that it receives and that of the one that it hands on."""
-        return Seconds(self.hop_slack + self.forced)
+        return Seconds(max(self.hop_slack + self.forced, self.reveal_before + 1))
 
     @property
     def least_window(self) -> Seconds:
         """Channels with a shorter one are not used."""
         return Seconds(2 * self.forced + self.window_slack)
+
+    @property
+    def roomy_window(self) -> Seconds:
+        """In which locks of four hops have their time: what is opened without being told otherwise."""
+        locks = self.final_delta + 4 * self.hop_delta + self.lock_slack + self.forced
+        return Seconds(max(self.window, self.least_window, locks))
 
     def terms(self, window: Seconds) -> Terms:
         """What is asked of locks in a channel."""

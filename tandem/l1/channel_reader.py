@@ -1,6 +1,5 @@
 """Follows ChannelManager on a chain: a ledger as of the newest block, and one as of what no re-org will change."""
 
-from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -19,6 +18,7 @@ from tandem.channels.ledger import (
     Withdrawn,
 )
 from tandem.channels.states import ChannelKey, Lane, decode_locks
+from tandem.errors import EncodingError
 from tandem.l1.contracts import abi, checksum
 from tandem.l1.log_feed import L1Moved, LogFeed, LogNews, TimedLog
 from tandem.primitives.types import Address, Hash, Seconds
@@ -41,7 +41,6 @@ class ChannelReader:
         self._confirmations = confirmations
         self._known: list[_Known] = []
         self._certain_count = 0
-        self._times: deque[tuple[int, Seconds]] = deque()
         self.latest = Ledger()
         self.certain = Ledger()
         self.block = start_block - 1
@@ -60,7 +59,6 @@ class ChannelReader:
             self._reset(0)
             raise L1Moved(f"logs were incomplete: {missing}") from missing
         self.block, self.time = news.mark.number, Seconds(news.mark.time)
-        self._times.append((self.block, self.time))
         return changed | self._ripen(), news.is_all
 
     def _take(self, news: LogNews) -> set[Hash]:
@@ -80,7 +78,6 @@ class ChannelReader:
         self.latest = Ledger()
         for known in self._known:
             _apply(self.latest, known)
-        self._times.clear()
         if kept < self._certain_count:
             self.certain, self._certain_count = Ledger(), 0
 
@@ -91,8 +88,7 @@ class ChannelReader:
         while self._certain_count < len(self._known) and self._known[self._certain_count].block <= end:
             changed |= _apply(self.certain, self._known[self._certain_count])
             self._certain_count += 1
-        while self._times and self._times[0][0] <= end:
-            self.certain_time = self._times.popleft()[1]
+        self.certain_time = Seconds(self._feed.time_at(end))
         return changed
 
     def _decode(self, item: TimedLog) -> Event | None:
@@ -100,7 +96,10 @@ class ChannelReader:
         if kind is None:
             return None
         log = kind.process_log(item.log)
-        return _DECODERS[log["event"]](log["args"], Seconds(item.time))
+        try:
+            return _DECODERS[log["event"]](log["args"], Seconds(item.time))
+        except EncodingError:
+            return None  # a lane of strangers, with a lock of a kind that there is not: we sign none
 
 
 def _apply(ledger: Ledger, known: _Known) -> set[Hash]:

@@ -70,6 +70,10 @@ class LogFeed:
         """Have all read again: what was read contradicts L1, or itself."""
         self._marks.clear()
 
+    def time_at(self, number: int) -> int:
+        """Of the newest block up to that number that was marked and stood at the last poll; 0 where none was."""
+        return next((mark.time for mark in reversed(self._marks) if mark.number <= number), 0)
+
     def poll(self) -> LogNews | None:
         """The news, or None. L1Moved where L1 changes meanwhile: poll again."""
         known = len(self._marks)

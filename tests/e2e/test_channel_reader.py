@@ -261,7 +261,6 @@ def test_logs_with_a_gap_are_read_again(chain: Channels, monkeypatch: pytest.Mon
     assert reader.latest.channels == reader.certain.channels == expected
 
 
-@pytest.mark.xfail(strict=True, reason="times of blocks that a re-org took are kept where it took no event")
 def test_the_certain_time_is_of_a_block_that_there_is(chain: Channels) -> None:
     """A consent that is held void by it may still be used in the block that took the place."""
     reader = chain.reader(confirmations=1)
@@ -276,7 +275,6 @@ def test_the_certain_time_is_of_a_block_that_there_is(chain: Channels) -> None:
     assert reader.certain_time <= chain.time_of(reader.block - 1)
 
 
-@pytest.mark.xfail(strict=True, reason="a lock of a kind that there is not is no EncodingError to the contract")
 def test_locks_of_no_kind_in_others_channels_do_not_stop_the_reading(chain: Channels) -> None:
     reader = chain.reader()
     chain.open()

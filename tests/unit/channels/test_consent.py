@@ -36,6 +36,7 @@ from tests.unit.channels.test_endpoint import (
     PARTIES,
     SIDES,
     START,
+    TERMS,
     Against,
     Pair,
     lock,
@@ -264,15 +265,21 @@ def test_what_is_paid_in_while_a_channel_ends_is_not_counted_on(pair: Agreeing) 
     assert pair.sides[1].guaranteed == 1_400
 
 
-@pytest.mark.xfail(strict=True, raises=InvalidUpdate, reason="both hear of the chain in their own time")
 @pytest.mark.parametrize("is_end", [False, True], ids=["withdrawal", "end"])
 def test_who_hears_first_that_a_consent_is_void_is_not_refused_what_it_pays(pair: Agreeing, is_end: bool) -> None:
+    """It waits for so long that the other side has heard it too."""
     if is_end:
         pair.end(0)
     else:
         pair.take_out(0, 800)
-    pair.sides[0] = pair.sides[0].informed(pair.sides[0].funds, Seconds(UNTIL + 1))
+    funds = pair.sides[0].funds
+    pair.sides[0] = pair.sides[0].informed(funds, Seconds(UNTIL + TERMS.grace))
+    with pytest.raises(InvalidUpdate):
+        pair.sides[0].propose((Pay(500),), signer(0))
+    pair.sides[1] = pair.sides[1].informed(funds, Seconds(UNTIL + 1))
+    pair.sides[0] = pair.sides[0].informed(funds, Seconds(UNTIL + TERMS.grace + 1))
     pair.do(0, Pay(500))
+    assert pair.sides[1].theirs.lane.transferred == 500
 
 
 # -- what the other side counts

@@ -211,12 +211,14 @@ def test_who_is_silent_for_long_is_forgotten(gossip: Gossip) -> None:
 
 def test_no_more_nodes_are_remembered_than_there_is_room_for(gossip: Gossip, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(gossip_module, "MOST_NODES", 1)
-    gossip.take(piece(NODE), {}, NOW)
+    gossip.take(piece(NODE), CHANNELS, NOW)
     other = NodeNews(OTHER.public_key, "", NOW)
     with pytest.raises(EncodingError, match="1 nodes are known already"):
-        gossip.take(piece(other, by=OTHER), {}, NOW)
+        gossip.take(piece(other, by=OTHER), CHANNELS, NOW)
     newer = replace(NODE, time=Seconds(NOW + 1))
-    assert gossip.take(piece(newer), {}, NOW) == newer, "who is known may still move"
+    assert gossip.take(piece(newer), CHANNELS, NOW) == newer, "who is known may still move"
+    assert gossip.take(piece(other, by=OTHER), {}, NOW) == other, "who has no channel makes room"
+    assert gossip.node(ONE.address) is None
 
 
 @pytest.mark.parametrize(("liquidity", "capacity"), [(0, 1), (9, 512), (10, 1_000), (127, 1_000), (2**64 - 1, 1_000)])

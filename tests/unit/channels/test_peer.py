@@ -10,7 +10,7 @@ from channels.store import Journal, Store, write_state
 from tandem.channels.endpoint import Proposal
 from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Pay
 from tandem.channels.states import Lane, Side
-from tandem.channels.wire import Counted, Message, Reestablish, Refused, encode_endpoint
+from tandem.channels.wire import Counted, Message, Reestablish, Refused
 from tandem.errors import ConfigError
 from tandem.primitives.hashing import keccak
 from tests.unit.channels.test_endpoint import KEY, SECRETS, START, endpoint, lock, proposal_of, signer
@@ -174,8 +174,8 @@ def test_a_file_that_is_no_database_is_refused(tmp_path: Path) -> None:
 def test_a_database_of_a_later_version_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "later"
     with Store(path) as store:
-        store.commit([write_state(KEY.id, encode_endpoint(endpoint(0)))])
-        assert (store.load(endpoint(0)), store.channels()) == (endpoint(0), [KEY.id])
+        store.commit([write_state(endpoint(0))])
+        assert (store.load(endpoint(0)), store.channels()) == (endpoint(0), {KEY.id: 31337})
         store._db.execute("PRAGMA user_version = 99")
     with pytest.raises(ConfigError, match="version 99"):
         Store(path)

@@ -69,6 +69,7 @@ for command in (*commands(), tower):
     "--confirmations", type=click.IntRange(min=0), default=2, show_default=True, help="Blocks until a deposit counts."
 )
 @click.option("--tower", "towers", multiple=True, help="A watchtower: public key @ host : port. Up to three.")
+@click.option("--tower-ppm", type=click.IntRange(0, 10**6), default=20_000, show_default=True, help="Most for a tower.")
 @click.option(
     "--time-scale", type=float, default=1.0, show_default=True, help="Multiplies all times, on development chains only."
 )
@@ -88,6 +89,7 @@ def run(
     window: int | None,
     confirmations: int,
     towers: tuple[str, ...],
+    tower_ppm: int,
     time_scale: float,
     log_json: bool,
 ) -> None:
@@ -106,7 +108,7 @@ def run(
         if len(guards) > MOST_TOWERS:
             raise ConfigError(f"up to {MOST_TOWERS} towers can watch for a node")
         inbox = chain.l1.chain_id, chain.l1.inbox
-        settings = NodeSettings(data, host, port, url, chains, inbox, fee_base, fee_ppm, towers=guards)
+        settings = NodeSettings(data, host, port, url, chains, inbox, fee_base, fee_ppm, 1, tower_ppm, guards)
         account = load_signer("CHANNELS", chain, DEVELOPMENT_ACCOUNT)
         with Store(data / "node.sqlite") as store:
             node = Node(settings, account, store)

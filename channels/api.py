@@ -163,12 +163,12 @@ def _routes(node: Node) -> APIRouter:
         return models.Done()
 
     @api.get("/invoices")
-    def invoices(count: Count = 100) -> list[models.InvoiceView]:
+    async def invoices(count: Count = 100) -> list[models.InvoiceView]:
         """The newest first."""
         return [models.invoice_view(node, record) for record in node.invoices.newest(count)]
 
     @api.get("/invoices/{ref}")
-    def invoice(ref: str) -> models.InvoiceView:
+    async def invoice(ref: str) -> models.InvoiceView:
         """One of them."""
         record = node.invoices.find(_hash(ref))
         if record is None:
@@ -189,12 +189,12 @@ def _routes(node: Node) -> APIRouter:
         return models.Done()
 
     @api.get("/payments")
-    def payments(count: Count = 100) -> list[models.PaymentView]:
+    async def payments(count: Count = 100) -> list[models.PaymentView]:
         """The newest first."""
         return [models.payment_view(node, record) for record in node.payments.newest(count)]
 
     @api.get("/payments/{ref}")
-    def payment(ref: str) -> models.PaymentView:
+    async def payment(ref: str) -> models.PaymentView:
         """One of them."""
         record = node.payments.find(_hash(ref))
         if record is None:
@@ -214,7 +214,9 @@ def _routes(node: Node) -> APIRouter:
         return models.payment_view(node, await node.rebalance(out, into, int(request.amount), int(request.most_fee)))
 
     @api.get("/routes")
-    def route(to: str, amount: models.Amount, chain: str, token: models.AddressText | None = None) -> models.RouteView:
+    async def route(
+        to: str, amount: models.Amount, chain: str, token: models.AddressText | None = None
+    ) -> models.RouteView:
         """A way as a payment would take it now."""
         wanted = asset(_chain(node, chain).id, _token(token))
         legs = node.route(NodeUri.parse(to).public_key, wanted, int(amount))
@@ -232,12 +234,12 @@ def _routes(node: Node) -> APIRouter:
         return models.RouteView(fee=str(legs[0].amount - int(amount)), hops=hops)
 
     @api.get("/network")
-    def network() -> models.NetworkView:
+    async def network() -> models.NetworkView:
         """What gossip has told of nodes and channels."""
         return models.network_view(node)
 
     @api.get("/towers")
-    def towers() -> list[models.TowerView]:
+    async def towers() -> list[models.TowerView]:
         """Who watches for us."""
         return models.tower_views(node)
 
@@ -248,7 +250,7 @@ def _routes(node: Node) -> APIRouter:
         return models.Done()
 
     @api.get("/history")
-    def history(count: Count = 100) -> list[dict[str, Any]]:
+    async def history(count: Count = 100) -> list[dict[str, Any]]:
         """What has happened, the newest first."""
         return node.chronicle.newest(count)
 
@@ -258,7 +260,7 @@ def _routes(node: Node) -> APIRouter:
         return StreamingResponse(_stream(node), media_type="text/event-stream", headers={"Cache-Control": "no-store"})
 
     @api.get("/metrics", response_class=Response)
-    def metrics() -> Response:
+    async def metrics() -> Response:
         """For Prometheus."""
         return Response(render(node), media_type="text/plain; version=0.0.4")
 

@@ -28,6 +28,8 @@ from tandem.primitives.types import ZERO_ADDRESS, Address, Hash, Seconds
 
 MOST_SECRETS = 100
 """Secrets that one transaction registers; the contract takes up to 256."""
+MOST_FORCED = 20
+"""The same where the transaction may have to take the detour: a message's gas is bounded."""
 GATHER = 0.05
 """Seconds in which transactions are gathered that go out together."""
 RETRY = 2.0
@@ -70,6 +72,12 @@ class _Call:
     value: int
     is_urgent: bool
     done: asyncio.Future[Any]
+
+    @property
+    def what(self) -> str:
+        """It is about: what of what channel, or secrets."""
+        first = self.function.args[0] if self.function.args else ""
+        return f"{self.function.fn_name} {first if isinstance(first, tuple) else ''}"
 
     def data(self, chain_id: int) -> bytes:
         """As a transaction has it."""
@@ -118,8 +126,8 @@ class Chain:
         self._queue: asyncio.Queue[_Call] = asyncio.Queue(1_000)
         self.detour: Detour | None = None
         """For what must be done in time: on L2 the way through L1, which no sequencer can close."""
-        self._failing: dict[bytes, float] = {}
-        """Calls that must be done in time, and since when they cannot be sent."""
+        self._failing: dict[str, float] = {}
+        """What must be done in time, and since when it cannot be sent."""
         self._tokens = {ZERO_ADDRESS: TokenInfo("ETH", 18)}
         self._offset = 0.0
         self.is_synced = False
@@ -159,6 +167,7 @@ class Chain:
     async def follow(self, take: Callable[["Chain", set[Hash]], Awaitable[None]]) -> None:
         """Look at it again and again; `take` has the channels that have changed. Ends when it is cancelled."""
         await self._check_id()
+        block = -1
         while True:
             try:
                 changed, is_all = await asyncio.to_thread(self._reader.poll)
@@ -169,7 +178,8 @@ class Chain:
                 self.is_reachable = False
                 await asyncio.sleep(RETRY)
                 continue
-            self._offset = max(self._offset, self._reader.time - time.time())
+            if self._reader.block != block:
+                block, self._offset = self._reader.block, self._reader.time - time.time()
             self.is_synced = self.is_synced or is_all
             await take(self, changed)
             if is_all:
@@ -196,11 +206,15 @@ class Chain:
         return int(await self._call(lambda: contract.functions.balanceOf(account).call()))
 
     async def describe(self, token: Address) -> TokenInfo:
-        """How people write amounts of a token. ChainFailure where it is none."""
+        """How people write amounts of a token; in its units where it does not say."""
         if token not in self._tokens:
             functions = self._token(token).functions
-            symbol, decimals = await self._call(functions.symbol().call), await self._call(functions.decimals().call)
-            self._tokens[token] = TokenInfo(str(symbol)[:16], int(decimals))
+            try:
+                symbol = str(await self._call(functions.symbol().call))[:16]
+                decimals = int(await self._call(functions.decimals().call))
+            except ChainFailure:
+                symbol, decimals = "units", 0
+            self._tokens[token] = TokenInfo(symbol, decimals)
         return self._tokens[token]
 
     # -- what we do on it
@@ -248,7 +262,8 @@ class Chain:
 
     async def register_secrets(self, secrets: Sequence[bytes]) -> None:
         """As many as there are, in as few transactions as can be."""
-        parts = [secrets[at : at + MOST_SECRETS] for at in range(0, len(secrets), MOST_SECRETS)]
+        most = MOST_SECRETS if self.detour is None else MOST_FORCED
+        parts = [secrets[at : at + most] for at in range(0, len(secrets), most)]
         calls = [self._contract.functions.registerSecrets(list(part)) for part in parts]
         await asyncio.gather(*(self._send(call, is_urgent=True) for call in calls))
 
@@ -279,7 +294,7 @@ class Chain:
             if not isinstance(outcome, Exception):
                 self.transactions += 1
                 self.gas_used += outcome["gasUsed"]
-                self._failing.pop(call.data(self.id), None)
+                self._failing.pop(call.what, None)
                 name = call.function.fn_name
                 self._log.info("mined", call=name, block=outcome["blockNumber"], gas=outcome["gasUsed"])
             elif call.is_urgent and not isinstance(outcome, Reverted):
@@ -295,12 +310,11 @@ class Chain:
 
     async def _go_round(self, call: _Call, outcome: Exception) -> Exception:
         """What could not be sent for some time takes the detour, where there is one. Why it is not done yet."""
-        data = call.data(self.id)
-        since = self._failing.setdefault(data, time.monotonic())
+        since = self._failing.setdefault(call.what, time.monotonic())
         if self.detour is None or time.monotonic() - since < self.timing.settle:
             return outcome
         try:
-            await self.detour.take(data)
+            await self.detour.take(call.data(self.id))
         except ChainFailure as reason:
             return reason
         return ChainFailure(f"{call.function.fn_name} is on its way to {self.name} through L1")

@@ -59,7 +59,13 @@ class Channel:
         return revealed is not None and revealed.at <= lock.expiry
 
     def is_dead(self, lock: Lock) -> bool:
-        """Whether it can never be paid any more. The grace is for re-orgs, and a second one for clocks that differ."""
-        timing = self.chain.timing
-        is_over = self.chain.now() > lock.expiry + self.side.terms.grace + timing.grace
-        return is_over and self.chain.is_reachable and not self.is_revealed_in_time(lock)
+        """Whether it can never be paid any more, and the other side must see that too.
+
+        The chain is read up to a certain block behind the expiry, without the secret. Our clock only makes us wait.
+        """
+        is_late = self.chain.now() > lock.expiry + self.side.terms.grace + self.chain.timing.grace
+        return is_late and self.is_over(lock)
+
+    def is_over(self, lock: Lock) -> bool:
+        """Whether the chain has gone by its expiry, for certain, and has not learnt the secret in time."""
+        return self.chain.certain_time > lock.expiry and not self.is_revealed_in_time(lock)

@@ -13,7 +13,9 @@ from channels.store import Journal, Store, Write, write_history
 MOST_UNREAD = 1_000
 """Events that wait for a listener: a slower one is let go."""
 MOST_KEPT = 100_000
-"""Events that outlive a start."""
+"""Events that are not forgotten."""
+PRUNE_EVERY = 10_000
+"""Events between two looks at how many there are."""
 
 
 class Chronicle:
@@ -23,7 +25,7 @@ class Chronicle:
         self._store = store
         self._journal = journal
         self._listeners: set[asyncio.Queue[dict[str, Any] | None]] = set()
-        self._writing: set[asyncio.Task[None]] = set()
+        self._writing: set[asyncio.Future[None]] = set()
         self.counts: Counter[str] = Counter()
         """How often each kind has happened since the start."""
         self.sums: Counter[str] = Counter()
@@ -40,11 +42,11 @@ class Chronicle:
         now = time.time()
         plain = {name: _plain(value) for name, value in fields.items()}
         self.counts[kind] += 1
+        if self.counts.total() % PRUNE_EVERY == 0:
+            self._keep(asyncio.ensure_future(self.prune()))
         self.sums[kind] += fields.get("amount", 0)
         self.sums["fee"] += fields.get("fee", 0) if kind == "forwarded" else 0
-        task = asyncio.ensure_future(self._journal.write(write_history(int(now), kind, msgpack.packb(plain))))
-        self._writing.add(task)
-        task.add_done_callback(self._written)
+        self._keep(asyncio.ensure_future(self._journal.write(write_history(int(now), kind, msgpack.packb(plain)))))
         event = {"time": now, "kind": kind, **plain}
         for listener in list(self._listeners):
             if listener.full():
@@ -53,6 +55,10 @@ class Chronicle:
                 listener.put_nowait(None)
             else:
                 listener.put_nowait(event)
+
+    def _keep(self, task: "asyncio.Future[None]") -> None:
+        self._writing.add(task)
+        task.add_done_callback(self._written)
 
     def newest(self, count: int) -> list[dict[str, Any]]:
         """The newest first."""
@@ -77,7 +83,7 @@ class Chronicle:
             queue.put_nowait(None)
         self._listeners.clear()
 
-    def _written(self, task: asyncio.Task[None]) -> None:
+    def _written(self, task: "asyncio.Future[None]") -> None:
         self._writing.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._log.error("ALARM", message=f"history is not kept: {task.exception()}")

@@ -39,6 +39,8 @@ class ForcedWay:
         """Force what is overdue while anything of ours is on its way; for ever."""
         while True:
             await asyncio.sleep(LOOK)
+            now = time.monotonic()
+            self._sent = {data: since for data, since in self._sent.items() if now - since < self._wait}
             if not self._sent:
                 continue
             try:

@@ -13,7 +13,7 @@ from tandem.channels.invoices import Invoice, decode_invoice, encode_invoice
 from tandem.channels.settlement import secret_hash
 from tandem.channels.signing import SigningDomain
 from tandem.channels.states import Lock
-from tandem.primitives.types import Address, Hash, Seconds
+from tandem.primitives.types import ZERO_HASH, Address, Hash, Seconds
 
 MOST_OVERPAID = 2
 """A payment of more than so many times the amount is refused (BOLT-04)."""
@@ -27,7 +27,7 @@ class Invoices:
         self._store = store
         self._journal = journal
         self._accepting: set[Hash] = set()
-        self._held: dict[Hash, int] = {}
+        self._held: dict[Hash, tuple[Hash, int]] = {}
         """What has come in for invoices whose owner has not decided yet."""
 
     async def create(
@@ -73,14 +73,14 @@ class Invoices:
         if not channel.side.is_in_time(lock.expiry, now):
             return Failure.EXPIRY_TOO_SOON
         if record.is_held:
-            self._held[lock.ref] = lock.amount
+            self._held[lock.ref] = channel.id, lock.amount
             return None
-        return await self._take(record, lock.amount)
+        return await self._take(record, channel.id, lock.amount)
 
     async def release(self, ref: Hash) -> bytes | None:
         """Take what is held: the secret. None where nothing is."""
-        record, amount = self.find(ref), self._held.pop(ref, None)
-        return None if record is None or amount is None else await self._take(record, amount)
+        record, held = self.find(ref), self._held.pop(ref, None)
+        return None if record is None or held is None else await self._take(record, *held)
 
     def refuse(self, ref: Hash) -> bool:
         """Do not take what is held. Whether anything was."""
@@ -90,19 +90,25 @@ class Invoices:
         """Whether something is held."""
         return ref in self._held
 
-    async def _take(self, record: InvoiceRecord, amount: int) -> bytes:
+    async def _take(self, record: InvoiceRecord, channel: Hash, amount: int) -> bytes:
         self._accepting.add(record.ref)
         try:
-            await self._keep(replace(record, accepted=amount))
+            await self._keep(replace(record, accepted=amount, channel=channel))
         finally:
             self._accepting.discard(record.ref)
         return record.secret
 
-    async def settled(self, ref: Hash, now: Seconds) -> None:
-        """What was accepted is ours for good."""
-        record = self.find(ref)
-        if record is not None and record.accepted is not None and record.paid_at is None:
+    async def settled(self, channel: Hash, lock: Lock, now: Seconds) -> None:
+        """A lock is paid: what was accepted by it is ours for good."""
+        record = self.find(lock.ref)
+        is_it = record is not None and (record.channel, record.accepted) == (channel, lock.amount)
+        if record is not None and is_it and record.paid_at is None:
             await self._keep(replace(record, paid_at=now))
+
+    def dropped(self, channel: Hash, ref: Hash) -> None:
+        """A lock is gone: what was held by it is not there any more."""
+        if self._held.get(ref, (ZERO_HASH, 0))[0] == channel:
+            del self._held[ref]
 
     async def _keep(self, record: InvoiceRecord) -> None:
         created = decode_invoice(record.line).created

@@ -14,23 +14,30 @@ from tandem.channels.wire import Message
 from tandem.errors import ConfigError
 from tandem.primitives.types import Address
 
-MOST_SESSIONS = 2_000
-"""Nodes that are connected at once."""
+MOST_STRANGERS = 500
+"""Nodes that are connected, above which nobody is taken who has no channel with us."""
+MOST_GREETINGS = 100
+"""Connections at once whose other end is not known yet."""
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection that is asked for."""
 
 
 class Neighbours:
-    """Sessions by the address of who is at the other end. `joined` must not wait."""
+    """Sessions by the address of who is at the other end. `joined` must not wait.
+
+    `is_partner`: who has a place however many strangers there are.
+    """
 
     def __init__(
         self,
         identity: Identity,
         joined: Callable[[Session], None],
         take: Callable[[Session, Message], Awaitable[None]],
+        is_partner: Callable[[Address], bool] = lambda address: False,
     ) -> None:
         self._identity = identity
-        self._joined, self._take = joined, take
+        self._joined, self._take, self._is_partner = joined, take, is_partner
+        self._greeting = 0
         self._sessions: dict[Address, Session] = {}
         self._dialling: dict[bytes, asyncio.Task[None]] = {}
         self._arrivals: dict[Address, asyncio.Event] = {}
@@ -90,14 +97,20 @@ class Neighbours:
         await asyncio.gather(*self._dialling.values(), return_exceptions=True)
 
     async def _greet(self, link: Link, expected: bytes | None) -> None:
-        if len(self._sessions) >= MOST_SESSIONS:
+        if expected is None and self._greeting >= MOST_GREETINGS:
             return
+        self._greeting += 1
         try:
             public_key = await meet(link, self._identity, expected)
         except ConnectionError as reason:
             self._log.info("a connection comes to nothing", reason=str(reason))
             return
+        finally:
+            self._greeting -= 1
         session = Session(link, public_key, address_of_public_key(public_key))
+        is_stranger = expected is None and not self._is_partner(session.address)
+        if is_stranger and len(self._sessions) >= MOST_STRANGERS:
+            return
         if not await self._admit(session):
             return
         self._joined(session)

@@ -2,10 +2,10 @@
 
 import asyncio
 import os
+from collections import Counter
 from collections.abc import Coroutine, Iterable
 from dataclasses import dataclass
 from functools import partial
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,8 @@ TICK = 0.5
 """Seconds between two looks at the clock."""
 OPEN_TIMEOUT = 15.0
 """Seconds that the other side has to answer when a channel is to be opened."""
+DEPOSIT_TIME = 5.0
+"""Seconds until a deposit that is mined shows in the ledger."""
 WAY_TIME = Seconds(5)
 """That a payment may take until the last hop looks at its lock."""
 MOST_WINDOW = Seconds(90 * 86_400)
@@ -73,6 +75,8 @@ class NodeSettings:
     """Parts per million of its amount."""
     least: int = 1
     """Smallest amount that is handed on."""
+    tower_ppm: int = 20_000
+    """Of all that is in a channel a tower gets no more, parts per million."""
     towers: tuple[NodeUri, ...] = ()
     """Watchtowers that are told everything, and paid when they save something."""
 
@@ -97,7 +101,7 @@ class Node:
         self.switch = Switch(
             self.identity, self.channels, self.edge_terms, self.invoices, self.payments, self.chronicle
         )
-        self.neighbours = Neighbours(self.identity, self._joined, self._take_message)
+        self.neighbours = Neighbours(self.identity, self._joined, self._take_message, self._is_partner)
         self.crier = Crier(
             self.identity,
             settings.url,
@@ -105,7 +109,9 @@ class Node:
             lambda: {chain.id: chain.latest.channels for chain in self.chains.values()},
             self.edge_terms,
         )
-        self.towers = Towers(self.identity, self.neighbours, store, self._journal, self.channels, settings.towers)
+        self.towers = Towers(
+            self.identity, self.neighbours, store, self._journal, self.channels, settings.towers, settings.tower_ppm
+        )
         self._to_close: set[Hash] = set()
         """Channels that their owner wants to close alone."""
         self._owed_since: dict[Hash, Seconds] = {}
@@ -113,7 +119,9 @@ class Node:
         self._unwanted: dict[Hash, str] = {}
         self._asked: dict[Hash, asyncio.Future[None]] = {}
         """Channels that we want to open, until the other side answers."""
-        self._read_secrets: dict[int, int] = {}
+        self._depositing: Counter[Hash] = Counter()
+        """Own deposits that are on their way, by channel."""
+        self._seen_closing: set[Hash] = set()
         self._chores = Chores()
         self._tasks: set[asyncio.Task[Any]] = set()
         self._talks: dict[Hash, asyncio.Task[None]] = {}
@@ -135,6 +143,7 @@ class Node:
                 await self._take_up()
                 tasks.create_task(self.neighbours.serve(self.settings.host, self.settings.port, certificate))
                 tasks.create_task(self.crier.run(lambda: self.channels.values()))
+                tasks.create_task(self._journal.watch())
                 tasks.create_task(self.towers.run())
                 if self._forced is not None:
                     tasks.create_task(self._forced.watch())
@@ -150,7 +159,7 @@ class Node:
             for channel in list(chain.certain.channels):
                 await self._review(chain, channel)
         outgoing = {lock.ref for channel in self.channels.values() for lock in channel.side.proposed.locks}
-        await self.payments.recover(outgoing)
+        await self.payments.recover(outgoing, self.switch.on_chain)
         self.switch.recover()
         for _, public_key, url in self._store.nodes():
             self.neighbours.dial(NodeUri(public_key, url))
@@ -181,11 +190,6 @@ class Node:
             await self._review(chain, channel)
         if changed:
             self.crier.chain_moved()
-        read = self._read_secrets.get(chain.id, 0)
-        secrets = chain.latest.secrets
-        for known in list(islice(secrets.values(), read if read <= len(secrets) else 0, None)):
-            self.switch.secret_shown(known.secret)
-        self._read_secrets[chain.id] = len(secrets)
 
     async def _review(self, chain: Chain, channel_id: Hash) -> None:
         """What the chain says of a channel has changed."""
@@ -205,7 +209,13 @@ class Node:
         if channel is None:
             return
         await channel.peer.inform(certain.funds, chain.certain_time)
-        if latest is None or latest.status != Status.OPEN:
+        if latest is not None and latest.status == Status.OPEN:
+            if channel_id in self._seen_closing and channel.peer.reopen():
+                self._log.warning("a closing has vanished from the chain", channel=channel_id[:4].hex())
+                self._talks[channel_id] = asyncio.create_task(self._converse(channel))
+            self._seen_closing.discard(channel_id)
+        elif latest is not None:
+            self._seen_closing.add(channel_id)
             if channel.peer.trouble is None and latest is not None and latest.status == Status.CLOSING:
                 by_us = latest.closed_by == self.identity.address
                 self.chronicle.note("closing", channel=channel.id, by_us=by_us)
@@ -214,6 +224,9 @@ class Node:
     async def _adopt(self, chain: Chain, on_chain: OnChain) -> Channel | None:
         """Use a channel from now on, if it is worth it."""
         key = on_chain.key
+        if len(self.channels) >= MOST_CHANNELS:
+            self._unwanted[key.id] = "there are too many channels"
+            return None
         if key.window < chain.timing.least_window:
             self._unwanted[key.id] = f"its window is {key.window} s, less than {chain.timing.least_window}"
             self._log.warning("a channel is not used", channel=key.id[:4].hex(), reason=self._unwanted[key.id])
@@ -224,7 +237,14 @@ class Node:
         kept = self._store.load(blank)
         if is_new:
             await self._journal.keep(kept)
-        peer = Peer(kept, self._journal.keep, self.identity.sign, self.switch, lambda: float(chain.now()))
+        peer = Peer(
+            kept,
+            self._journal.keep,
+            self.identity.sign,
+            self.switch,
+            lambda: float(chain.now()),
+            lambda: self._why_no_end(chain, key.id),
+        )
         channel = Channel(key, chain, peer)
         self.channels[key.id] = channel
         self._talks[key.id] = asyncio.create_task(self._converse(channel))
@@ -277,7 +297,7 @@ class Node:
         if on_chain is None:
             return
         if side.asked_close or side.signed_close or any(side.withdrawals):
-            self._spawn(channel.peer.inform(side.funds, chain.certain_time))
+            self._spawn(channel.peer.refresh(chain.certain_time))
         for move in moves(side, on_chain, chain.timing, chain.now()):
             if isinstance(move, Settle):
                 self._chores.start(channel.id, "settle", partial(chain.settle, on_chain))
@@ -317,6 +337,10 @@ class Node:
         task.add_done_callback(self._tasks.discard)
 
     # -- neighbours
+
+    def _is_partner(self, address: Address) -> bool:
+        """Whether we have a channel with it."""
+        return any(channel.other == address for channel in self.channels.values())
 
     def _joined(self, session: Session) -> None:
         self.crier.joined(session)
@@ -396,8 +420,25 @@ class Node:
         self._check_amount(amount)
         self._check_open(channel)
         await self._check_balance(channel.chain, channel.key.token, amount)
-        await channel.chain.deposit(channel.key, channel.side.side, amount)
+        if channel.side.asked_close is not None or channel.side.signed_close is not None:
+            raise Refusal("the channel ends by consent: what is paid in now would be the other side's")
+        self._depositing[channel.id] += 1
+        try:
+            await channel.chain.deposit(channel.key, channel.side.side, amount)
+        finally:
+            self._spawn(self._deposit_is_known(channel.id))
         self.chronicle.note("deposited", channel=channel.id, amount=amount)
+
+    async def _deposit_is_known(self, channel: Hash) -> None:
+        """Some time after: until then the ledger may not show it."""
+        await asyncio.sleep(DEPOSIT_TIME)
+        self._depositing[channel] -= 1
+
+    def _why_no_end(self, chain: Chain, channel: Hash) -> str | None:
+        """By consent: what was paid in and is not in the balances would be side 0's."""
+        latest, certain = chain.latest.channels.get(channel), chain.certain.channels.get(channel)
+        is_settled = latest is not None and certain is not None and latest.funds == certain.funds
+        return None if is_settled and not self._depositing[channel] else "a deposit or withdrawal is not certain yet"
 
     async def withdraw(self, channel: Channel, amount: int) -> None:
         """Take money out, by the other side's consent; the channel stays open. Refusal, NotGranted, ChainFailure."""
@@ -412,6 +453,9 @@ class Node:
     async def close(self, channel: Channel) -> None:
         """End a channel together, at once. Refusal, NotGranted, NotConnected, ChainFailure."""
         self._check_open(channel)
+        reason = self._why_no_end(channel.chain, channel.id)
+        if reason is not None:
+            raise Refusal(f"{reason}: wait until it is, or close alone")
         valid_until = Seconds(channel.chain.now() + channel.chain.timing.consent)
         close, theirs = await self._granted(channel, channel.peer.close(valid_until))
         ours = self.identity.sign(channel.side.close_digest(close))
@@ -532,8 +576,12 @@ class Node:
 
     async def decide(self, ref: Hash, is_taken: bool) -> None:
         """Take or refuse what is held for an invoice. Refusal where nothing is."""
-        if not self.invoices.is_waiting(ref):
+        held = self.switch.waiting(ref)
+        if not self.invoices.is_waiting(ref) or held is None:
             raise Refusal("nothing is held for this invoice")
+        channel, lock = held
+        if is_taken and lock.expiry < channel.chain.now() + channel.chain.timing.settle:
+            raise Refusal("it is too late to take it: its lock expires before a transaction is sure to be mined")
         if not is_taken:
             self.invoices.refuse(ref)
             await self.switch.refuse(ref)
@@ -572,9 +620,8 @@ class Node:
     def edge_terms(self, channel: Channel) -> EdgeTerms:
         """What is asked for handing on over a channel."""
         settings = self.settings
-        return EdgeTerms(
-            settings.fee_base, settings.fee_ppm, channel.chain.timing.hop_delta, settings.least, MOST_AMOUNT
-        )
+        delta = max(chain.timing.hop_delta for chain in self.chains.values())  # of wherever it comes in
+        return EdgeTerms(settings.fee_base, settings.fee_ppm, delta, settings.least, MOST_AMOUNT)
 
     def network(self, wanted: Asset) -> Network:
         """All edges that are known, our own with what can be paid now."""
@@ -622,7 +669,16 @@ class Node:
     def latest_expiry(self) -> Seconds:
         """Up to which a first lock may be."""
         most = [channel.side.terms.most_time for channel in self.channels.values()]
-        return Seconds(self.now() + max(most, default=0))
+        usual = max(chain.timing.roomy_window for chain in self.chains.values())
+        return Seconds(self.now() + min(usual, max(most, default=0)))
+
+    def reserve(self, ref: Hash) -> bool:
+        """Whether a lock with this reference may go out."""
+        return self.switch.reserve(ref)
+
+    def release(self, ref: Hash) -> None:
+        """It is out, or will not go."""
+        self.switch.release(ref)
 
     def tokens(self) -> Iterable[tuple[Chain, Address]]:
         """What our channels pay with."""

@@ -82,6 +82,14 @@ class World(Protocol):
         """Up to which a first lock may be."""
         ...
 
+    def reserve(self, ref: Hash) -> bool:
+        """Whether a lock with this reference may go out."""
+        ...
+
+    def release(self, ref: Hash) -> None:
+        """It is out, or will not go."""
+        ...
+
 
 class Payments:
     """channels.switch.Payer."""
@@ -109,9 +117,10 @@ class Payments:
         """Of the attempt under way: the reason why it failed, or None."""
         self._log = structlog.get_logger("payments")
 
-    def has(self, ref: Hash) -> bool:
-        """Whether this one is ours, and under way."""
-        return ref in self._open
+    def has(self, ref: Hash, channel: Hash) -> bool:
+        """Whether this one is ours, under way, and goes out by this channel."""
+        record = self._open.get(ref)
+        return record is not None and bool(record.way) and record.way[0].channel == channel
 
     async def pay(self, order: Order) -> PaymentRecord:
         """Try until it is paid or cannot be. NotPaid where it was paid before, or is under way."""
@@ -178,11 +187,16 @@ class Payments:
         self._open[order.ref] = record
         await self._keep(record)
         lock = Lock(legs[0].amount, legs[0].expiry, LockKind.HASH, order.ref)
+        if not self._world.reserve(order.ref):
+            return _Failed("a lock with this payment's hash is under way", legs[0], is_final=True)
+        placing = asyncio.ensure_future(first.peer.do(AddLock(lock, onion), is_patient=False))
         try:
-            await first.peer.do(AddLock(lock, onion), is_patient=False)
-        except CANNOT as reason:
-            if first.outgoing(order.ref) is None:
-                return _Failed(str(reason), legs[0])
+            await asyncio.wait((placing, outcome), return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            self._world.release(order.ref)
+            placing.add_done_callback(lambda done: done.cancelled() or done.exception())
+        if not outcome.done() and isinstance(placing.exception(), CANNOT) and first.outgoing(order.ref) is None:
+            return _Failed(str(placing.exception()), legs[0])
         packet = await outcome
         if packet is None:
             for leg in legs:
@@ -222,10 +236,16 @@ class Payments:
         else:
             await self._keep(record.failed("it failed while this node was restarted: pay again", self._world.now()))
 
-    async def recover(self, outgoing: set[Hash]) -> None:
-        """After a start. `outgoing`: references of locks on our lanes: what is not among them was not sent."""
+    async def recover(self, outgoing: set[Hash], on_chain: Callable[[Hash], bytes | None]) -> None:
+        """After a start. `outgoing`: references of locks on our lanes; `on_chain`: a secret that some chain shows.
+
+        What is in neither was not sent, or has come back.
+        """
         for ref, record in list(self._open.items()):
-            if ref not in outgoing:
+            secret = on_chain(ref)
+            if secret is not None:
+                await self.succeeded(ref, secret)
+            elif ref not in outgoing:
                 await self._keep(
                     record.failed("this node was stopped before it was sent: pay again", self._world.now())
                 )

@@ -23,7 +23,7 @@ from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Endp
 from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock
 from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import BadSignature
-from tandem.channels.states import CoopClose, Withdrawal
+from tandem.channels.states import CoopClose, Lane, Withdrawal
 from tandem.channels.wire import (
     ChannelMessage,
     Copies,
@@ -71,6 +71,10 @@ class TooManyWaiting(TandemError):
     """More operations are asked for than can be done: try again later."""
 
 
+class NotKept(TandemError):
+    """The disk does not take what has to be kept: nothing may be said any more."""
+
+
 class Connection(Protocol):
     """A way for messages to the other side, in order. Both raise ConnectionError when it is gone."""
 
@@ -86,7 +90,7 @@ class Connection(Protocol):
 class Listener(Protocol):
     """Hears what happens in a channel, when it is on the disk. Must not wait. Anything may come twice."""
 
-    def received(self, peer: "Peer", operations: Sequence[Operation]) -> None:
+    def received(self, peer: "Peer", before: Lane, operations: Sequence[Operation]) -> None:
         """Both have signed the next state of the other's lane."""
         ...
 
@@ -106,7 +110,7 @@ class Listener(Protocol):
 class PayAtOnce:
     """For a channel that stands alone: what is claimed is paid."""
 
-    def received(self, peer: "Peer", operations: Sequence[Operation]) -> None:
+    def received(self, peer: "Peer", before: Lane, operations: Sequence[Operation]) -> None:
         """Nothing to do."""
 
     def done(self, peer: "Peer", operations: Sequence[Operation]) -> None:
@@ -149,13 +153,15 @@ class Peer:
         sign: Sign,
         listener: Listener | None = None,
         clock: Callable[[], float] = time.time,
+        why_no_end: Callable[[], str | None] = lambda: None,
     ) -> None:
-        """`side`: as it was kept, or a blank one. `sign`: by the own key."""
+        """`side`: as it was kept, or a blank one. `sign`: by the own key. `why_no_end`: no end can be agreed on now."""
         self.endpoint = side
         self._keep = keep
         self._sign = sign
         self._listener = listener or PayAtOnce()
         self._clock = clock
+        self._why_no_end = why_no_end
         self._waiting: deque[_Wish] = deque()
         self._under_way: list[asyncio.Future[None]] = []
         self._acts: deque[tuple[Change, asyncio.Future[None]]] = deque()
@@ -220,6 +226,15 @@ class Peer:
         """Have a lock on the other's lane dropped. InvalidUpdate where its secret is known."""
         await self._act(lambda side: (side.give_up(ref), GiveUp(side.key.id, ref, reason)))
 
+    async def abandon(self, ref: Hash) -> None:
+        """Let a lock on the other's lane be dropped that the chain has not learnt the secret of in time."""
+        await self._act(lambda side: (side.abandon(ref), GiveUp(side.key.id, ref, b"")))
+
+    async def refresh(self, time: Seconds) -> None:
+        """The chain is certain of no more than before, up to a block of that time: consents may be void."""
+        if self.endpoint.informed(self.endpoint.funds, time) != self.endpoint:
+            await self._act(lambda side: (side.informed(side.funds, time), None))
+
     async def inform(self, funds: Funds, time: Seconds) -> None:
         """The chain is certain of this up to a block of that time."""
 
@@ -246,6 +261,13 @@ class Peer:
         if close is None:
             raise NotGranted("it took too long: ask again")
         return close, consent.signature
+
+    def reopen(self) -> bool:
+        """Go on, where the closing has vanished from the chain. Whether it had ended for that."""
+        is_again = isinstance(self._over, ChannelEnded)
+        if is_again:
+            self._over = None
+        return is_again
 
     def end(self, reason: str) -> None:
         """Sign nothing more: the chain decides now."""
@@ -295,8 +317,6 @@ class Peer:
             for message in messages:
                 if message is not None and self._over is None:
                     self._take(message, turn)
-            self._do_acts(turn)
-            self._propose(turn)
         except (InvalidUpdate, BadSignature, ChannelBroken) as reason:
             self.endpoint = before
             self._under_way += turn.settled
@@ -306,8 +326,16 @@ class Peer:
             self._log.error("ALARM", message=str(reason))
             self._stand_still(reason)
             return
+        self._do_acts(turn)
+        self._propose(turn)
         if self.endpoint is not before:
-            await self._keep(self.endpoint)
+            try:
+                await self._keep(self.endpoint)
+            except NotKept as reason:
+                for done in turn.settled:
+                    if not done.done():
+                        done.set_exception(reason)
+                raise
         for done in turn.settled:
             if not done.done():
                 done.set_result(None)
@@ -331,14 +359,11 @@ class Peer:
                 self.endpoint, ack = side.take(message, self._sign, now)
                 turn.answers.append(ack)
                 if self.endpoint is not side:
-                    turn.events.append(lambda: self._listener.received(self, operations))
+                    lane = side.theirs.lane
+                    turn.events.append(lambda: self._listener.received(self, lane, operations))
             case Ack():
                 self.endpoint = side.take_ack(message)
-                if self.endpoint is not side and side.proposal is not None:
-                    done = side.proposal.operations
-                    turn.settled += self._under_way
-                    self._under_way = []
-                    turn.events.append(lambda: self._listener.done(self, done))
+                self._note_answer(side, turn)
             case Reveal(_, secret):
                 if self._has_lock(secret_hash(secret)):
                     turn.events.append(lambda: self._listener.revealed(self, secret))
@@ -351,8 +376,10 @@ class Peer:
             case Counted(_, deposits):
                 self._count(deposits)
             case Copies(_, receivers, senders):
-                self.endpoint = side.restore(receivers, senders)
-                self._is_ready = True
+                if not self._is_ready:
+                    self.endpoint = side.restore(receivers, senders)
+                    self._note_answer(side, turn)
+                    self._is_ready = True
             case Refused(_, nonce, why):
                 raise ChannelBroken(f"the other side refuses state {nonce} of our lane: {why}")
             case AskWithdrawal() | AskClose():
@@ -363,6 +390,15 @@ class Peer:
                 if self._consent is not None and not self._consent.done():
                     self.endpoint = side.declined()
                     turn.events.append(lambda: self._deny(why))
+
+    def _note_answer(self, before: Endpoint, turn: _Turn) -> None:
+        """If what was proposed is signed by both now, by an answer or by a copy."""
+        if before.proposal is None or self.endpoint.proposal is not None:
+            return
+        done = before.proposal.operations
+        turn.settled += self._under_way
+        self._under_way = []
+        turn.events.append(lambda: self._listener.done(self, done))
 
     def _take_consent(self, consent: Consent, turn: _Turn) -> None:
         """What comes too late, or to nobody, changes nothing. BadSignature."""
@@ -397,13 +433,17 @@ class Peer:
         return any(lock.ref == ref for lock in self.endpoint.proposed.locks)
 
     def _answer_ask(self, ask: AskWithdrawal | AskClose, now: Seconds, turn: _Turn) -> None:
+        reason = self._why_no_end() if isinstance(ask, AskClose) else None
+        if reason is not None:
+            turn.answers.append(Declined(ask.channel, reason))
+            return
         try:
             if isinstance(ask, AskWithdrawal):
                 self.endpoint, consent = self.endpoint.sign_withdrawal(ask, self._sign, now)
             else:
                 self.endpoint, consent = self.endpoint.sign_close(ask, self._sign, now)
-        except InvalidUpdate as reason:
-            turn.answers.append(Declined(ask.channel, str(reason)))
+        except InvalidUpdate as refusal:
+            turn.answers.append(Declined(ask.channel, str(refusal)))
         else:
             turn.answers.append(consent)
 
@@ -431,8 +471,12 @@ class Peer:
         operations: list[Operation] = [each for ref, each in self._lock_answers.items() if ref in held]
         self._lock_answers = {}
         wishes: list[_Wish] = []
+        dealt_with = set(self._refs(operations))
         while self._waiting and len(wishes) < MOST_AT_ONCE:
+            if not dealt_with.isdisjoint(self._refs([self._waiting[0].operation])):
+                break  # one operation a reference and state: the next has its turn behind it
             wish = self._waiting.popleft()
+            dealt_with.update(self._refs([wish.operation]))
             if not wish.done.done():
                 wishes.append(wish)
         if not operations and not wishes:
@@ -445,9 +489,19 @@ class Peer:
             operations += [wish.operation for wish in wishes]
             if not operations:
                 return
-            self.endpoint, proposal = side.propose(tuple(operations), self._sign)
+            try:
+                self.endpoint, proposal = side.propose(tuple(operations), self._sign)
+            except InvalidUpdate as reason:
+                self._log.error("ALARM", message=f"what has become of locks cannot be proposed: {reason}")
+                return
         self._under_way += [wish.done for wish in wishes]
         turn.answers.append(proposal)
+
+    @staticmethod
+    def _refs(operations: Sequence[Operation]) -> list[Hash]:
+        """Of the locks that they are about."""
+        locks = (each for each in operations if not isinstance(each, Pay))
+        return [each.lock.ref if isinstance(each, AddLock) else each.ref for each in locks]
 
     def _possible(self, before: list[Operation], wishes: list[_Wish]) -> list[_Wish]:
         """Those that can be done one after the other; the rest are told why not."""

@@ -36,6 +36,8 @@ class InvoiceRecord:
     """Whether its owner decides when a payment is taken."""
     accepted: int | None = None
     """What came in for it: the secret may be shown. Wei or the token's units."""
+    channel: Hash | None = None
+    """By which."""
     paid_at: Seconds | None = None
     """When that was ours for good."""
 
@@ -101,7 +103,9 @@ class PaymentRecord:
 
 
 _OUTCOME = Field(lambda outcome: outcome.value.encode(), lambda value: Outcome(value.decode()))
-_INVOICE = Shape(InvoiceRecord, (HASH, blob(32, 32), text(4_096), FLAG, optional(AMOUNT), optional(TIME)))
+_INVOICE = Shape(
+    InvoiceRecord, (HASH, blob(32, 32), text(4_096), FLAG, optional(AMOUNT), optional(HASH), optional(TIME))
+)
 _STEP = Shape(Step, (NUMBER, HASH, ADDRESS, ADDRESS, AMOUNT))
 _PAYMENT = Shape(
     PaymentRecord,

@@ -64,7 +64,9 @@ class Session:
 
     def forget(self, channel: Hash) -> None:
         """Its messages are not wanted any more."""
-        self._channels.pop(channel, None)
+        queue = self._channels.pop(channel, None)
+        while queue is not None and not queue.empty():
+            queue.get_nowait()  # whoever waits for a place gets one
 
     async def run(self, take: Callable[[Message], Awaitable[None]]) -> None:
         """Hand out messages until the connection is gone; `take` has those that are of no channel, and of none yet."""

@@ -1,6 +1,7 @@
 """What node and tower begin with: the chains of a deployment, and a loop that ends cleanly on SIGTERM and Ctrl-C."""
 
 import asyncio
+import resource
 import signal
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
@@ -40,6 +41,8 @@ def chain_settings(
 async def run_until_stopped(*programs: Callable[[], Coroutine[Any, Any, None]]) -> None:
     """Run them beside one another until a signal, or until one ends; raises what it raises."""
     loop = asyncio.get_running_loop()
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # each connection takes a file, and chains need some
     loop.set_default_executor(ThreadPoolExecutor(THREADS))
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

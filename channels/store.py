@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from channels.peer import NotKept
 from tandem.channels.endpoint import Endpoint
 from tandem.channels.wire import decode_endpoint, encode_endpoint
 from tandem.errors import ConfigError
@@ -197,14 +198,22 @@ class Journal:
         self._store = store
         self._next: list[tuple[Sequence[Write], asyncio.Future[None]]] = []
         self._running: asyncio.Task[None] | None = None
+        self._failed = asyncio.Event()
+        self.failure: NotKept | None = None
 
     async def write(self, *writes: Write) -> None:
-        """Returns when it is on the disk. sqlite3.Error where it cannot be: nothing may be said then."""
+        """Returns when it is on the disk. NotKept."""
         done = asyncio.get_running_loop().create_future()
         self._next.append((writes, done))
         if self._running is None:
             self._running = asyncio.create_task(self._run())
         await done
+
+    async def watch(self) -> None:
+        """Raises NotKept when anything could not be written: the program has to end then."""
+        await self._failed.wait()
+        assert self.failure is not None
+        raise self.failure
 
     async def keep(self, side: Endpoint) -> None:
         """A side of a channel, as channels.peer.Keep."""
@@ -214,11 +223,13 @@ class Journal:
         try:
             while self._next:
                 batch, self._next = self._next[:MOST_WRITES], self._next[MOST_WRITES:]
-                error = None
+                error: NotKept | None = None
                 try:
                     await asyncio.to_thread(self._store.commit, [write for writes, _ in batch for write in writes])
-                except sqlite3.Error as reason:
-                    error = reason
+                except (sqlite3.Error, OSError) as reason:
+                    error = NotKept(f"the disk does not take it: {reason}")
+                    self.failure = error
+                    self._failed.set()
                 for _, done in batch:
                     if done.done():
                         continue

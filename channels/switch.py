@@ -5,10 +5,10 @@ Of a payment's two locks here the incoming one is settled by what becomes of the
     secret shown        it is kept, and shown to who is before us; only then we pay
     given up            who is before us is told when the drop is signed by both: before, the old state still counts
     secret on chain     as if it was shown
-    expired             given up, when no re-org can bring the secret in time any more
+    expired             given up, when the chain has certainly gone by without the secret
 
-What has to be known after a crash is in the lanes: a lock that came in and is on no lane of ours is given up. The
-reference of a payment is on one incoming lock at a time.
+A reference is on one outgoing lock and on one incoming lock at a time, over all channels.
+What has to be known after a crash is in the lanes: a lock that came in and is on no lane of ours is given up.
 """
 
 import asyncio
@@ -25,7 +25,7 @@ from tandem.channels.onion import OnionError, peel, wrap_failure
 from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock
 from tandem.channels.routing import EdgeTerms
 from tandem.channels.settlement import secret_hash
-from tandem.channels.states import Lock, LockKind
+from tandem.channels.states import Lane, Lock, LockKind
 from tandem.errors import EncodingError
 from tandem.primitives.types import ZERO_HASH, Hash, Seconds
 
@@ -44,16 +44,20 @@ class Payee(Protocol):
         """The secret of an invoice for which something was accepted before."""
         ...
 
-    async def settled(self, ref: Hash, now: Seconds) -> None:
-        """What was accepted is ours for good."""
+    async def settled(self, channel: Hash, lock: Lock, now: Seconds) -> None:
+        """A lock is paid: what was accepted by it is ours for good."""
+        ...
+
+    def dropped(self, channel: Hash, ref: Hash) -> None:
+        """A lock is gone: what was held by it is not there any more."""
         ...
 
 
 class Payer(Protocol):
     """Who has payments under way."""
 
-    def has(self, ref: Hash) -> bool:
-        """Whether this one is ours."""
+    def has(self, ref: Hash, channel: Hash) -> bool:
+        """Whether this one is ours, and goes out by this channel."""
         ...
 
     async def succeeded(self, ref: Hash, secret: bytes) -> None:
@@ -98,14 +102,17 @@ class Switch:
         """The secret that we share with the payer."""
         self._reasons: dict[Hash, bytes] = {}
         """Why the next hop has given up."""
+        self._placing: set[Hash] = set()
+        """References of locks that are about to go out."""
         self._tasks: set[asyncio.Task[None]] = set()
         self._log = structlog.get_logger("switch")
 
     # -- channels.peer.Listener
 
-    def received(self, peer: Peer, operations: Sequence[Operation]) -> None:
+    def received(self, peer: Peer, before: Lane, operations: Sequence[Operation]) -> None:
         """Look at what comes in."""
         channel = self._channels[peer.endpoint.key.id]
+        held = {lock.ref: lock for lock in before.locks}
         paid = 0
         for operation in operations:
             match operation:
@@ -115,9 +122,10 @@ class Switch:
                     self._spawn(self._take(channel, operation))
                 case PayLock(ref):
                     self._forget(channel, ref)
-                    self._spawn(self._payee.settled(ref, channel.chain.now()))
+                    self._spawn(self._payee.settled(channel.id, held[ref], channel.chain.now()))
                 case DropLock(ref):
                     self._forget(channel, ref)
+                    self._payee.dropped(channel.id, ref)
         if paid:
             self._chronicle.note("received", channel=channel.id, amount=paid)
 
@@ -125,7 +133,9 @@ class Switch:
         """What was dropped may be given up upstream now."""
         for operation in operations:
             if isinstance(operation, DropLock):
-                self._spawn(self._failed(operation.ref))
+                self._spawn(self._failed(peer.endpoint.key.id, operation.ref))
+            elif isinstance(operation, PayLock):
+                self._reasons.pop(operation.ref, None)
 
     def revealed(self, peer: Peer, secret: bytes) -> None:
         """Claim what we get, then pay."""
@@ -146,7 +156,7 @@ class Switch:
             for lock in channel.side.theirs.lane.locks:
                 if lock.ref in channel.side.given_up:
                     continue
-                secret = self._payee.accepted(lock.ref) or self._on_chain(lock.ref)
+                secret = self._payee.accepted(lock.ref) or self.on_chain(lock.ref)
                 if lock.ref in outgoing or lock.ref in channel.side.secrets:
                     self._upstream[lock.ref] = channel.id
                 if secret is not None:
@@ -154,7 +164,7 @@ class Switch:
                 elif lock.ref not in self._upstream:
                     self._spawn(self._give_up(channel, lock.ref, b""))
 
-    def _on_chain(self, ref: Hash) -> bytes | None:
+    def on_chain(self, ref: Hash) -> bytes | None:
         """A secret that some chain shows: what we handed on may have ended while we were away."""
         for chain in {channel.chain for channel in self._channels.values()}:
             if ref in chain.latest.secrets:
@@ -162,27 +172,45 @@ class Switch:
         return None
 
     def tick(self, channel: Channel) -> None:
-        """Settle what the chain or the time has decided of our lane's locks."""
+        """Settle what chains or the time have decided of a channel's locks."""
         for lock in channel.side.proposed.locks:
             if channel.is_revealed_in_time(lock):
                 self._spawn(self._pay(channel, channel.chain.latest.secrets[lock.ref].secret))
             elif channel.is_dead(lock):
                 channel.peer.resolve(DropLock(lock.ref))
-                if not channel.peer.is_ready:
-                    self._spawn(self._failed(lock.ref))
-
-    def secret_shown(self, secret: bytes) -> None:
-        """Some chain knows it now: claim what it opens."""
-        ref = secret_hash(secret)
-        for channel in self._channels.values():
-            lock = channel.incoming(ref)
-            if lock is not None and ref not in channel.side.secrets:
+                self._spawn(self._failed(channel.id, lock.ref))
+        for lock in channel.side.theirs.lane.locks:
+            is_known = lock.ref in channel.side.secrets
+            if channel.is_revealed_in_time(lock):
+                self._spawn(self._payee.settled(channel.id, lock, channel.chain.now()))
+            elif is_known and channel.is_over(lock):
+                self._log.error("ALARM", message="a lock was not paid in time", channel=channel.id[:4].hex())
+                self._spawn(channel.peer.abandon(lock.ref))
+            secret = None if is_known or lock.ref in channel.side.given_up else self.on_chain(lock.ref)
+            if secret is not None:
                 self._spawn(self._claim(channel, secret))
-            if lock is not None and channel.is_revealed_in_time(lock):
-                self._spawn(self._payee.settled(ref, channel.chain.now()))
-            lock = channel.outgoing(ref)
-            if lock is not None and channel.is_revealed_in_time(lock):
-                self._spawn(self._pay(channel, secret))
+
+    # -- outgoing locks
+
+    def reserve(self, ref: Hash) -> bool:
+        """Whether a lock with this reference may go out: none is out, on any channel, nor about to go."""
+        is_out = any(channel.outgoing(ref) is not None for channel in self._channels.values())
+        if is_out or ref in self._placing:
+            return False
+        self._placing.add(ref)
+        return True
+
+    def release(self, ref: Hash) -> None:
+        """It is out, or will not go."""
+        self._placing.discard(ref)
+
+    # -- invoices of ours
+
+    def waiting(self, ref: Hash) -> tuple[Channel, Lock] | None:
+        """The lock that is held for an invoice."""
+        channel = self._channels.get(self._upstream.get(ref, ZERO_HASH))
+        lock = None if channel is None else channel.incoming(ref)
+        return None if channel is None or lock is None else (channel, lock)
 
     async def claim(self, secret: bytes) -> None:
         """What was held for an invoice of ours is taken."""
@@ -206,6 +234,8 @@ class Switch:
 
     async def _take(self, channel: Channel, added: AddLock) -> None:
         lock, ref = added.lock, added.lock.ref
+        if channel.incoming(ref) != lock:
+            return
         if lock.kind != LockKind.HASH or self._upstream.setdefault(ref, channel.id) != channel.id:
             await self._give_up(channel, ref, b"")
             return
@@ -247,7 +277,7 @@ class Switch:
             return Failure.EXPIRY_TOO_SOON
         if not out.side.is_in_time(wanted.expiry, now):
             return Failure.EXPIRY_TOO_SOON
-        if out.outgoing(lock.ref) is not None or self._payer.has(lock.ref):
+        if not self.reserve(lock.ref):
             return Failure.NOT_NOW
         onward = Lock(wanted.amount, wanted.expiry, LockKind.HASH, lock.ref)
         try:
@@ -257,36 +287,30 @@ class Switch:
             if out.outgoing(lock.ref) is None:
                 self._log.info("not handed on", channel=out.id[:4].hex(), reason=str(reason))
                 return Failure.NOT_NOW
+        finally:
+            self.release(lock.ref)
         return None
 
     # -- what becomes of it
 
     async def _pay(self, out: Channel, secret: bytes) -> None:
-        """The lock on our lane has this secret."""
+        """The lock on our lane has this secret: first have paid whatever it opens for us, then pay."""
         ref = secret_hash(secret)
         lock = out.outgoing(ref)
         if lock is None or (out.chain.now() > lock.expiry and not out.is_revealed_in_time(lock)):
             return
-        upstream = self._before(ref)
-        if upstream is None:
+        is_own = self._payer.has(ref, out.id)
+        for channel in list(self._channels.values()):
+            before = channel.incoming(ref)
+            if before is None:
+                continue
+            if not is_own and ref not in channel.side.secrets:
+                fee = before.amount - lock.amount
+                self._chronicle.note("forwarded", channel=out.id, upstream=channel.id, amount=lock.amount, fee=fee)
+            await self._claim(channel, secret)
+        if is_own:
             await self._payer.succeeded(ref, secret)
-        else:
-            before = upstream.incoming(ref)
-            if before is not None and ref not in upstream.side.secrets:
-                self._chronicle.note(
-                    "forwarded",
-                    channel=out.id,
-                    upstream=upstream.id,
-                    amount=lock.amount,
-                    fee=before.amount - lock.amount,
-                )
-            await self._claim(upstream, secret)
         out.peer.resolve(PayLock(ref))
-
-    def _before(self, ref: Hash) -> Channel | None:
-        """Where a payment that we hand on comes in; none where it is our own, also one that comes back to us."""
-        channel = self._upstream.get(ref)
-        return None if channel is None or self._payer.has(ref) else self._channels.get(channel)
 
     async def _claim(self, channel: Channel, secret: bytes) -> None:
         """Have an incoming lock paid."""
@@ -297,12 +321,14 @@ class Switch:
             if channel.incoming(secret_hash(secret)) is not None:
                 self._log.error("ALARM", message=f"a lock cannot be claimed: {reason}", channel=channel.id[:4].hex())
 
-    async def _failed(self, ref: Hash) -> None:
-        """The lock on our lane is gone."""
+    async def _failed(self, out: Hash, ref: Hash) -> None:
+        """The lock on our lane is gone, or is worth nothing any more."""
         reason = self._reasons.pop(ref, b"")
-        upstream = self._before(ref)
-        if upstream is None:
+        if self._payer.has(ref, out):
             await self._payer.failed(ref, reason)
+            return
+        upstream = self._channels.get(self._upstream.get(ref, ZERO_HASH))
+        if upstream is None or ref in upstream.side.secrets:
             return
         shared = self._shared.get(ref)
         if shared is not None:

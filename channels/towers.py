@@ -12,6 +12,7 @@ from channels.session import Session
 from channels.store import Journal, Store, write_receipt
 from tandem.channels.codec import pack, unpack
 from tandem.channels.identity import Identity, NodeUri, address_of_public_key
+from tandem.channels.ledger import Status
 from tandem.channels.signing import BadSignature
 from tandem.channels.tower import Receipt
 from tandem.channels.wire import RECEIPT, AskTower, Declined, Delegate, Message, TowerTerms
@@ -39,13 +40,17 @@ class Guard:
     sent: dict[Hash, float] = field(default_factory=dict)
     """When the newest states of a channel were sent that are not answered."""
     valid_until: dict[Hash, Seconds] = field(default_factory=dict)
+    secrets: dict[Hash, frozenset[bytes]] = field(default_factory=dict)
+    """Of each channel, those that were sent last."""
     refusal: str | None = None
-    """What it has declined last, and why."""
+    """What it has declined last, and why; or what we do not agree to."""
 
     def covers(self, channel: Channel) -> bool:
-        """Whether it has promised to watch the newest states."""
+        """Whether it has promised to watch the newest states, and has been sent all secrets."""
         receipt = self.receipts.get(channel.id)
-        return receipt is not None and (receipt.their_nonce, receipt.own_nonce) == newest(channel)
+        is_newest = receipt is not None and (receipt.their_nonce, receipt.own_nonce) == newest(channel)
+        sent = self.secrets.get(channel.id, frozenset())
+        return is_newest and channel.id not in self.sent and frozenset(channel.side.secrets.values()) <= sent
 
 
 def newest(channel: Channel) -> Covered:
@@ -64,11 +69,14 @@ class Towers:
         journal: Journal,
         channels: Mapping[Hash, Channel],
         uris: Iterable[NodeUri],
+        most_ppm: int,
     ) -> None:
+        """`most_ppm`: what a tower may ask for, parts per million of all that is in a channel."""
         self._identity = identity
         self._neighbours = neighbours
         self._journal = journal
         self._channels = channels
+        self._most_ppm = most_ppm
         self.guards: dict[Address, Guard] = {}
         for uri in uris:
             address = address_of_public_key(uri.public_key)
@@ -102,7 +110,7 @@ class Towers:
 
     async def _take_receipt(self, guard: Guard, receipt: Receipt) -> None:
         channel = self._channels.get(receipt.channel)
-        if channel is None or receipt.client != self._identity.address:
+        if channel is None or (receipt.client, receipt.chain_id) != (self._identity.address, channel.chain.id):
             return
         try:
             receipt.check(channel.chain.domain, guard.address)
@@ -134,18 +142,24 @@ class Towers:
         for channel in list(self._channels.values()):
             chain, key = channel.chain, channel.key
             is_fresh = guard.valid_until.get(channel.id, 0) > chain.now() + VALID * key.window // 2
-            if channel.peer.trouble is not None or chain.id not in terms.chain_ids or not any(newest(channel)):
+            on_chain = chain.latest.channels.get(channel.id)
+            if on_chain is None or on_chain.status != Status.OPEN or chain.id not in terms.chain_ids:
+                continue
+            if not any(newest(channel)):
                 continue
             if (guard.covers(channel) and is_fresh) or now - guard.sent.get(channel.id, -PATIENCE) < PATIENCE:
                 continue
+            reward = max(terms.least_reward, -(-on_chain.funds.total * terms.reward_ppm // 10**6))
+            if reward * 10**6 > on_chain.funds.total * self._most_ppm:
+                guard.refusal = f"channel {channel.id[:4].hex()}: it asks for {reward}, more than we would pay"
+                continue
             guard.sent[channel.id] = now
             guard.valid_until[channel.id] = Seconds(chain.now() + VALID * key.window)
-            await session.send(self._delegation(guard, terms, channel))
+            guard.secrets[channel.id] = frozenset(channel.side.secrets.values())
+            await session.send(self._delegation(guard, channel, reward))
 
-    def _delegation(self, guard: Guard, terms: TowerTerms, channel: Channel) -> Delegate:
+    def _delegation(self, guard: Guard, channel: Channel, reward: int) -> Delegate:
         side, domain, until = channel.side, channel.chain.domain, guard.valid_until[channel.id]
-        total = channel.chain.latest.channels[channel.id].funds.total
-        reward = max(terms.least_reward, -(-total * terms.reward_ppm // 10**6))
         nonce = side.theirs.lane.nonce
         digest = domain.tower_pay(channel.id, self._identity.address, nonce, guard.address, reward, until)
         secrets = tuple(side.secrets[lock.ref] for lock in side.theirs.lane.locks if lock.ref in side.secrets)

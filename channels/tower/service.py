@@ -23,9 +23,9 @@ from tandem.channels.closing import is_worse
 from tandem.channels.endpoint import SignedLane
 from tandem.channels.identity import Identity
 from tandem.channels.ledger import OnChain, Status
-from tandem.channels.settlement import secret_hash
+from tandem.channels.settlement import Knowledge, secret_hash, settle
 from tandem.channels.signing import BadSignature, check_signature
-from tandem.channels.states import Side, TowerPay
+from tandem.channels.states import Lane, Side, TowerPay
 from tandem.channels.tower import Receipt
 from tandem.channels.wire import AskTower, Declined, Delegate, Message, TowerTerms
 from tandem.errors import TandemError
@@ -35,6 +35,8 @@ TICK = 0.5
 """Seconds between two looks at the channels that are closing."""
 MOST_A_SECOND = 200
 """Delegations of one client that are looked at."""
+MOST_REWARD = 2**96 - 1
+"""What the contract can note."""
 LEAST_VALID = 2
 """Windows for which a client's promise to pay must be valid at least."""
 
@@ -85,6 +87,7 @@ class Tower:
                     tasks.create_task(chain.follow(self._take_news))
                     tasks.create_task(chain.send())
                 tasks.create_task(self.neighbours.serve(self.settings.host, self.settings.port, certificate))
+                tasks.create_task(self._journal.watch())
                 tasks.create_task(self._tick())
                 if self._forced is not None:
                     tasks.create_task(self._forced.watch())
@@ -122,6 +125,8 @@ class Tower:
         before = self.rows.get((newest.channel, client))
         if before is None and self._clients[client] >= self.settings.terms.most_channels:
             raise NotTaken(f"{self.settings.terms.most_channels} channels of yours are watched already")
+        if before is not None and before.newest.chain_id != chain.id:
+            raise NotTaken("a channel of the same name on another chain is watched already")
         if before is not None and not _is_newer(newest, before.newest):
             raise NotTaken("a newer state is watched already")
         self._check(chain, on_chain, client, newest)
@@ -142,7 +147,10 @@ class Tower:
         side = key.side(client)
         other: Side = 0 if side else 1
         for lane_side, signed in ((other, newest.theirs), (side, newest.own)):
-            if signed.lane.nonce:
+            if not signed.lane.nonce:
+                if signed.lane != Lane():
+                    raise NotTaken("a lane that nobody has signed is empty")
+            else:
                 digest = chain.domain.lane(key.id, key.party(lane_side), signed.lane)
                 for party, signature in zip((key.party0, key.party1), signed.signatures, strict=True):
                     check_signature(digest, signature, party)
@@ -150,8 +158,11 @@ class Tower:
         if not {secret_hash(secret) for secret in newest.secrets} <= refs:
             raise NotTaken("a secret opens no lock of the lane")
         least = max(terms.least_reward, on_chain.funds.total * terms.reward_ppm // 10**6)
-        if newest.reward < least:
+        if not least <= newest.reward <= MOST_REWARD:
             raise NotTaken(f"the reward is {newest.reward}, {least} is asked for")
+        lanes = (newest.theirs.lane, newest.own.lane) if side else (newest.own.lane, newest.theirs.lane)
+        if settle(on_chain.funds, lanes, Knowledge())[side] < newest.reward:
+            raise NotTaken(f"there is too little in the channel for you: the reward of {newest.reward} comes out of it")
         if newest.valid_until < chain.now() + LEAST_VALID * key.window:
             raise NotTaken(f"the promise to pay must be valid for {LEAST_VALID} windows at least")
         check_signature(self._pay_digest(chain, client, newest), newest.signature, client)
@@ -170,8 +181,9 @@ class Tower:
             if certain is None or certain.status != Status.SETTLED:
                 continue
             for party in (certain.key.party0, certain.key.party1):
-                row = self.rows.pop((channel, party), None)
-                if row is not None:
+                row = self.rows.get((channel, party))
+                if row is not None and row.newest.chain_id == chain.id:
+                    del self.rows[channel, party]
                     self._clients[party] -= 1
                     await self._journal.write(delete_row(row))
 
@@ -198,10 +210,12 @@ class Tower:
         is_closing, now = on_chain.status == Status.CLOSING, chain.now()
         expiries = {lock.ref: lock.expiry for lock in row.newest.theirs.lane.locks}
         by_ref = {secret_hash(secret): secret for secret in row.newest.secrets}
+        amounts = {lock.ref: lock.amount for lock in row.newest.theirs.lane.locks}
         return {
             secret
             for ref, secret in by_ref.items()
             if ref not in chain.latest.secrets
+            and amounts[ref] >= self.settings.terms.least_reward
             and now <= expiries[ref]
             and (is_closing or now >= expiries[ref] - chain.timing.reveal_before // 2)
         }
@@ -218,6 +232,9 @@ class Tower:
             self.chores.start(key.id, "show", partial(chain.update, key, side, newest.own), side)
         if newest.theirs.lane.nonce > on_chain.shown[other].nonce:
             nonce = newest.theirs.lane.nonce
+            if chain.now() > newest.valid_until:  # unpaid, but promised
+                self.chores.start(key.id, "show", partial(chain.update, key, other, newest.theirs), other)
+                return
             pay = TowerPay(side, nonce, self.identity.address, newest.reward, newest.valid_until)
             self.chores.start(key.id, "rescue", partial(self._rescue, chain, row, other, newest.theirs, pay), other)
 

@@ -67,5 +67,5 @@ def owes(side: Endpoint, revealed: dict[Hash, SecretRevealed], timing: Timing, n
 
 def is_worse(shown: Lane, newest: Lane) -> bool:
     """Whether an old state of our own lane could cost us more than the newest: it has locks that were dropped since."""
-    gone = {lock.ref for lock in shown.locks} - {lock.ref for lock in newest.locks}
+    gone = {*shown.locks} - {*newest.locks}
     return shown.nonce < newest.nonce and bool(gone) and shown.transferred + shown.locked > newest.transferred

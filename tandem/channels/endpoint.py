@@ -186,9 +186,10 @@ class Endpoint:
         if not operations:
             raise InvalidUpdate("nothing is to be done")
         self._check_open()
-        lane = apply(self.mine.lane, operations)
-        missing = lane.transferred + lane.locked - self._net(self.side) - self.theirs.lane.transferred
-        if missing > 0:
+        before, lane = self.mine.lane, apply(self.mine.lane, operations)
+        total = lane.transferred + lane.locked
+        missing = total - self._net(self.side) - self.theirs.lane.transferred
+        if missing > 0 and total > before.transferred + before.locked:
             raise InvalidUpdate(f"{missing} are missing: {self.spendable} can be paid")
         proposal = Proposal(self.key.id, lane.nonce, operations, sign(self._digest(self.side, lane)))
         return replace(self, proposal=proposal), proposal
@@ -223,9 +224,10 @@ class Endpoint:
         check_signature(digest, proposal.signature, self.key.party(self.other))
         for operation in proposal.operations:
             self._check(operation, now)
-        self._check_funds(after)
+        if after.transferred + after.locked > lane.transferred + lane.locked:
+            self._check_funds(after)
         signature = sign(digest)
-        refs = {lock.ref for lock in {*lane.locks} & {*after.locks}}  # a new one is another, whatever its ref
+        refs = {lock.ref for lock in lane.locks} & {lock.ref for lock in after.locks}
         taken = replace(
             self,
             theirs=SignedLane(after, self._both(signature, proposal.signature)),
@@ -297,6 +299,8 @@ class Endpoint:
         if self.withdrawals[self.other] == wanted:
             return self, consent
         self._check_consent(ask.valid_until, now)
+        if self.signed_close is not None:
+            raise InvalidUpdate("the channel ends by consent")
         if self.withdrawals[self.other] is not None:
             raise InvalidUpdate("a withdrawal is under way: wait for its end")
         if ask.total <= self.funds.withdrawn[self.other]:
@@ -398,6 +402,11 @@ class Endpoint:
     def _check_consent(valid_until: Seconds, now: Seconds) -> None:
         if not now < valid_until <= now + LONGEST_CONSENT:
             raise InvalidUpdate(f"what is signed must be valid for up to {LONGEST_CONSENT} s, not {valid_until - now}")
+
+    def abandon(self, ref: Hash) -> "Endpoint":
+        """Let a lock be dropped although its secret is known: the chain has not learnt it in time."""
+        secrets = {known: secret for known, secret in self.secrets.items() if known != ref}
+        return replace(self, secrets=MappingProxyType(secrets), given_up=self.given_up | {ref})
 
     # -- after a reconnect
 

@@ -46,9 +46,17 @@ Operation = Pay | AddLock | PayLock | DropLock
 
 
 def apply(lane: Lane, operations: Iterable[Operation]) -> Lane:
-    """The next state of a lane. InvalidUpdate where an operation makes no sense."""
+    """The next state of a lane. InvalidUpdate where an operation makes no sense.
+
+    A reference is dealt with once in a state: a lock that comes is there to be looked at, one that goes was there.
+    """
     transferred, locks = lane.transferred, {lock.ref: lock for lock in lane.locks}
+    dealt_with: set[Hash] = set()
     for operation in operations:
+        if not isinstance(operation, Pay):
+            ref = operation.lock.ref if isinstance(operation, AddLock) else operation.ref
+            _require(ref not in dealt_with, "a reference is dealt with twice")
+            dealt_with.add(ref)
         match operation:
             case Pay(amount):
                 _require(amount > 0, "nothing is paid")

@@ -73,11 +73,12 @@ class ChannelReader:
         return changed
 
     def _reset(self, kept: int) -> None:
-        """After a re-org: only the first events stand."""
+        """After a re-org: only the first events stand. Whoever looks meanwhile sees the ledger of before, whole."""
         del self._known[kept:]
-        self.latest = Ledger()
+        latest = Ledger()
         for known in self._known:
-            _apply(self.latest, known)
+            _apply(latest, known)
+        self.latest = latest
         if kept < self._certain_count:
             self.certain, self._certain_count = Ledger(), 0
 

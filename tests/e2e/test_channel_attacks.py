@@ -72,9 +72,9 @@ def test_a_tower_takes_so_many_channels_of_a_client(nodes: ChannelNet) -> None:
     a = nodes.start("A")[0]
     b = nodes.start("B", "--tower", tower.uri)[0]
     first, second = a.open(b, ether(0.1)), a.open(b, ether(0.1))
-    a.post(f"/channels/{first}/pay", amount="1")
+    a.post(f"/channels/{first}/pay", amount=str(ether(0.01)))
     b.wait("the first", lambda: b.channel(first)["towers"] == 1)
-    a.post(f"/channels/{second}/pay", amount="1")
+    a.post(f"/channels/{second}/pay", amount=str(ether(0.01)))
     [guard] = b.wait("the refusal", lambda: [each for each in b.get("/towers") if each["refusal"]])
     assert "1 channels of yours are watched already" in guard["refusal"]
     a.post(f"/channels/{first}/pay", amount="1")
@@ -83,15 +83,29 @@ def test_a_tower_takes_so_many_channels_of_a_client(nodes: ChannelNet) -> None:
 
 
 def test_a_tower_is_not_paid_less_than_it_asks_for(nodes: ChannelNet) -> None:
-    """A channel in which it could earn less than its least reward is watched for that, out of the channel."""
+    """A channel that could not pay it is not watched."""
     tower = nodes.tower("--least-reward", str(ether(0.001)))
     a = nodes.start("A")[0]
     b = nodes.start("B", "--tower", tower.uri)[0]
-    ab = a.open(b, ether(0.01))
-    a.post(f"/channels/{ab}/pay", amount="1")
+    ab = a.open(b, ether(0.1))
+    a.post(f"/channels/{ab}/pay", amount=str(ether(0.0005)))
+    [guard] = b.wait("the refusal", lambda: [each for each in b.get("/towers") if each["refusal"]])
+    assert "too little in the channel for you" in guard["refusal"]
+    a.post(f"/channels/{ab}/pay", amount=str(ether(0.01)))
     b.wait("the tower", lambda: b.channel(ab)["towers"] == 1)
     [row] = tower.status()["channels"]
     assert row["reward"] == str(ether(0.001))
+
+
+def test_a_tower_that_asks_for_too_much_gets_nothing(nodes: ChannelNet) -> None:
+    tower = nodes.tower("--reward-ppm", "500000")
+    a = nodes.start("A")[0]
+    b = nodes.start("B", "--tower", tower.uri)[0]
+    ab = a.open(b, ether(0.1))
+    a.post(f"/channels/{ab}/pay", amount=str(ether(0.09)))
+    [guard] = b.wait("the refusal", lambda: [each for each in b.get("/towers") if each["refusal"]])
+    assert "more than we would pay" in guard["refusal"]
+    assert not tower.status()["channels"]
 
 
 @pytest.mark.slow

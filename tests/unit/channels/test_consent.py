@@ -44,6 +44,8 @@ from tests.unit.channels.test_endpoint import (
 )
 
 UNTIL = Seconds(START + 600)
+FREE = UNTIL + TERMS.grace + 1
+"""From when on a side may count again on what it has agreed to."""
 TIMES = st.integers(1, LONGEST_CONSENT)
 TENTHS = st.integers(1, 11)
 
@@ -95,16 +97,18 @@ def test_what_is_being_taken_out_is_nobodys_to_spend(pair: Agreeing) -> None:
 def test_a_withdrawal_is_reckoned_with_until_the_chain_has_it_or_it_is_void(pair: Agreeing) -> None:
     taken = pair.take_out(0, 400)
     before = list(pair.sides)
-    for funds, time, rest in (
-        (Funds((1_000, 1_000)), UNTIL, 600),
-        (Funds((1_000, 1_000)), UNTIL + 1, 1_000),
-        (Funds((1_000, 1_000), (399, 0)), START, 600),
-        (Funds((1_000, 1_000), (400, 0)), START, 600),
+    for funds, time, own, others in (
+        (Funds((1_000, 1_000)), UNTIL, 600, 600),
+        (Funds((1_000, 1_000)), UNTIL + 1, 600, 1_000),
+        (Funds((1_000, 1_000)), FREE - 1, 600, 1_000),
+        (Funds((1_000, 1_000)), FREE, 1_000, 1_000),
+        (Funds((1_000, 1_000), (399, 0)), START, 600, 600),
+        (Funds((1_000, 1_000), (400, 0)), START, 600, 600),
     ):
         pair.sides = list(before)
         pair.hear(funds, time)
-        assert [pair.sides[0].spendable, pair.sides[1].receivable] == [rest, rest]
-        is_over = time > UNTIL or funds.withdrawn[0] == taken.total
+        assert [pair.sides[0].spendable, pair.sides[1].receivable] == [own, others]
+        is_over = time >= FREE or funds.withdrawn[0] == taken.total
         assert pair.sides[0].withdrawals == ((None if is_over else taken), None)
 
 
@@ -194,7 +198,7 @@ def test_nothing_goes_on_in_a_channel_that_ends_before_that_is_void(pair: Agreei
     assert (one.declined().signed_close, other.declined().signed_close) == (end, end), "both may use it"
     pair.hear(one.funds, UNTIL)
     assert pair.sides[side].signed_close == end
-    pair.hear(one.funds, UNTIL + 1)
+    pair.hear(one.funds, FREE)
     pair.do(side, Pay(1))
 
 
@@ -205,7 +209,7 @@ def test_a_side_that_asks_for_the_end_pays_nothing_until_it_is_declined_paid_or_
     consent = pair.sides[1].sign_close(ask, signer(1), START)[1]
     paid = asking.take(pair.sides[1].propose((Pay(1),), signer(1))[1], signer(0), START)[0]
     assert paid.guaranteed == 1_001, "it would not get that in the end that it has asked for"
-    for free in (asking.declined(), paid, asking.informed(asking.funds, Seconds(UNTIL + 1))):
+    for free in (asking.declined(), paid, asking.informed(asking.funds, Seconds(FREE))):
         refused("nothing was asked for", free.check_consent, consent)
         free.propose((Pay(1),), signer(0))
 
@@ -261,7 +265,7 @@ def test_what_is_paid_in_while_a_channel_ends_is_not_counted_on(pair: Agreeing) 
     pair.end(1)
     pair.hear(Funds((1_000, 1_400)), START)
     assert pair.sides[1].guaranteed == 1_000
-    pair.hear(Funds((1_000, 1_400)), UNTIL + 1)
+    pair.hear(Funds((1_000, 1_400)), FREE)
     assert pair.sides[1].guaranteed == 1_400
 
 

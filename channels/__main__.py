@@ -6,10 +6,10 @@ from pathlib import Path
 import click
 import uvloop
 
-from channels.api import serve
+from channels.api import load_token, serve
 from channels.commands import commands
 from channels.node import Node, NodeSettings
-from channels.startup import chain_settings, run_until_stopped
+from channels.startup import chain_options, chain_settings, run_until_stopped
 from channels.store import Store
 from channels.tower.command import tower
 from tandem.chain.spec import Deployment
@@ -33,29 +33,8 @@ for command in (*commands(), tower):
 
 
 @main.command()
-@click.option(
-    "--deployment",
-    type=click.Path(path_type=Path),
-    default=Path("devnet/deployment.json"),
-    show_default=True,
-    help="The file that `ape run deploy` wrote.",
-)
-@click.option(
-    "--l1", default="http://127.0.0.1:8545", show_default=True, help="JSON-RPC of L1; empty: no channels there."
-)
-@click.option(
-    "--l2", default="http://127.0.0.1:8547", show_default=True, help="JSON-RPC of L2; empty: no channels there."
-)
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path("devnet/node"),
-    show_default=True,
-    help="Folder of its database. It holds money: keep it.",
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where other nodes connect.")
-@click.option("--port", type=click.IntRange(1, 65_535), default=9735, show_default=True, help="Its port.")
-@click.option("--public", help="HOST:PORT that others are told to connect to. Default: host and port above.")
+@chain_options("devnet/node", "Folder of its database. It holds money: keep it.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=9735, show_default=True, help="The port there.")
 @click.option("--api-host", default="127.0.0.1", show_default=True, help="Where its owner connects.")
 @click.option("--api-port", type=click.IntRange(1, 65_535), default=9740, show_default=True, help="Its port.")
 @click.option(
@@ -65,15 +44,8 @@ for command in (*commands(), tower):
     "--fee-ppm", type=click.IntRange(0, 10**6), default=1_000, show_default=True, help="And millionths of it."
 )
 @click.option("--window", type=click.IntRange(min=60), help="Seconds of the closing window of channels that it opens.")
-@click.option(
-    "--confirmations", type=click.IntRange(min=0), default=2, show_default=True, help="Blocks until a deposit counts."
-)
 @click.option("--tower", "towers", multiple=True, help="A watchtower: public key @ host : port. Up to three.")
 @click.option("--tower-ppm", type=click.IntRange(0, 10**6), default=20_000, show_default=True, help="Most for a tower.")
-@click.option(
-    "--time-scale", type=float, default=1.0, show_default=True, help="Multiplies all times, on development chains only."
-)
-@click.option("--log-json", is_flag=True, help="Logs as JSON lines.")
 def run(
     deployment: Path,
     l1: str,
@@ -97,7 +69,7 @@ def run(
 
     \b
     Its key is TANDEM_CHANNELS_KEY, or TANDEM_CHANNELS_KEYSTORE with TANDEM_CHANNELS_PASSWORD; on development
-    chains account 3 of the development mnemonic. A page with all that it has: http://API-HOST:API-PORT/
+    chains account 3 of the development mnemonic. It prints where its page is.
     """
     try:
         configure_logs(log_json)
@@ -112,7 +84,10 @@ def run(
         account = load_signer("CHANNELS", chain, DEVELOPMENT_ACCOUNT)
         with Store(data / "node.sqlite") as store:
             node = Node(settings, account, store)
-            uvloop.run(run_until_stopped(node.run, lambda: serve(node, data, api_host, api_port)))
+            page = f"http://{api_host}:{api_port}"
+            token = load_token(data, page)
+            click.echo(f"page {page}/#token={token}", err=True)
+            uvloop.run(run_until_stopped(node.run, lambda: serve(node, token, api_host, api_port)))
     except TandemError as error:
         click.echo(f"channels: {error}", err=True)
         sys.exit(1)

@@ -316,14 +316,14 @@ def _hash(text: str) -> Hash:
     return Hash(data)
 
 
-async def serve(node: Node, folder: Path, host: str, port: int) -> None:
-    """Until it is cancelled. Writes api.json, which has the token. ConfigError where nobody can listen there."""
-    token = _load_token(folder, f"http://{host}:{port}")
+async def serve(node: Node, token: str, host: str, port: int) -> None:
+    """Until it is cancelled. ConfigError where nobody can listen there."""
     await serve_app(make_app(node, token), host, port)
 
 
-def _load_token(folder: Path, url: str) -> str:
-    """The same at every start."""
+def load_token(folder: Path, url: str) -> str:
+    """The same at every start. Writes api.json, by which commands find the node."""
+    folder.mkdir(parents=True, exist_ok=True)
     path = folder / "api.json"
     try:
         token = str(json.loads(path.read_text())["token"])

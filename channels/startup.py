@@ -5,7 +5,10 @@ import resource
 import signal
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
+
+import click
 
 from channels.chain import ChainSettings
 from tandem.chain.spec import Deployment
@@ -13,8 +16,45 @@ from tandem.channels.timing import Timing
 from tandem.errors import ConfigError
 from tandem.primitives.types import Seconds
 
+Command = Callable[..., None]
 THREADS = 32
 """For chains and disk: each chain's transactions may wait in one."""
+
+
+def chain_options(data: str, what: str) -> Callable[[Command], Command]:
+    """The options that node and tower share. `data`: where their folder is; `what`: is in it."""
+    options = (
+        click.option(
+            "--deployment",
+            type=click.Path(path_type=Path),
+            default=Path("devnet/deployment.json"),
+            show_default=True,
+            help="The file that `ape run deploy` wrote.",
+        ),
+        click.option("--l1", default="http://127.0.0.1:8545", show_default=True, help="JSON-RPC of L1; empty: none."),
+        click.option("--l2", default="http://127.0.0.1:8547", show_default=True, help="JSON-RPC of L2; empty: none."),
+        click.option("--data", type=click.Path(path_type=Path), default=Path(data), show_default=True, help=what),
+        click.option("--host", default="127.0.0.1", show_default=True, help="Where other nodes connect."),
+        click.option("--public", help="HOST:PORT that others are told to connect to. Default: host and port."),
+        click.option(
+            "--confirmations",
+            type=click.IntRange(min=0),
+            default=2,
+            show_default=True,
+            help="Blocks until what the chain says counts: more than any re-org takes.",
+        ),
+        click.option(
+            "--time-scale", type=float, default=1.0, show_default=True, help="Of all times, on development chains only."
+        ),
+        click.option("--log-json", is_flag=True, help="Logs as JSON lines."),
+    )
+
+    def add(command: Command) -> Command:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
 
 
 def chain_settings(

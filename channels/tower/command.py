@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 import uvloop
 
-from channels.startup import chain_settings, run_until_stopped
+from channels.startup import chain_options, chain_settings, run_until_stopped
 from channels.tower.rows import TowerStore
 from channels.tower.service import Tower, TowerSettings
 from channels.tower.status import serve
@@ -22,37 +22,13 @@ DEVELOPMENT_ACCOUNT = 8
 
 
 @click.command()
-@click.option(
-    "--deployment",
-    type=click.Path(path_type=Path),
-    default=Path("devnet/deployment.json"),
-    show_default=True,
-    help="The file that `ape run deploy` wrote.",
-)
-@click.option("--l1", default="http://127.0.0.1:8545", show_default=True, help="JSON-RPC of L1; empty: not watched.")
-@click.option("--l2", default="http://127.0.0.1:8547", show_default=True, help="JSON-RPC of L2; empty: not watched.")
-@click.option(
-    "--data",
-    type=click.Path(path_type=Path),
-    default=Path("devnet/tower"),
-    show_default=True,
-    help="Folder of its database. Clients rely on it: keep it.",
-)
-@click.option("--host", default="127.0.0.1", show_default=True, help="Where nodes connect.")
-@click.option("--port", type=click.IntRange(1, 65_535), default=9745, show_default=True, help="Its port.")
-@click.option("--public", help="HOST:PORT that nodes are told to connect to. Default: host and port above.")
+@chain_options("devnet/tower", "Folder of its database. Clients rely on it: keep it.")
+@click.option("--port", type=click.IntRange(1, 65_535), default=9745, show_default=True, help="The port there.")
 @click.option("--status-host", default="127.0.0.1", show_default=True, help="Where the status page is.")
 @click.option("--status-port", type=click.IntRange(1, 65_535), default=9750, show_default=True, help="Its port.")
 @click.option("--reward-ppm", type=click.IntRange(0, 10**6), default=1_000, show_default=True, help="Of a channel.")
 @click.option("--least-reward", type=click.IntRange(min=0), default=10**12, show_default=True, help="Wei, or units.")
 @click.option("--most-channels", type=click.IntRange(min=1), default=100, show_default=True, help="Of one client.")
-@click.option(
-    "--confirmations", type=click.IntRange(min=0), default=2, show_default=True, help="Blocks until an end counts."
-)
-@click.option(
-    "--time-scale", type=float, default=1.0, show_default=True, help="Multiplies all times, on development chains only."
-)
-@click.option("--log-json", is_flag=True, help="Logs as JSON lines.")
 def tower(
     deployment: Path,
     l1: str,

@@ -206,4 +206,4 @@ def test_after_a_restart_everything_goes_on(world: ChannelNet) -> None:
         assert time.monotonic() < end, paid["error"]
         time.sleep(0.5)
     assert [payment["outcome"] for payment in a.get("/payments")][-1] == "paid"
-    assert int(c.channel(bc)["received"]) == 2_000
+    c.wait("C to be paid", lambda: int(c.channel(bc)["received"]) == 2_000)

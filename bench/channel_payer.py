@@ -20,7 +20,9 @@ from channels.startup import chain_settings
 from channels.store import Store
 from tandem.chain.spec import Deployment
 from tandem.channels.identity import NodeUri
+from tandem.channels.invoices import decode_invoice
 from tandem.channels.operations import Pay
+from tandem.channels.routing import NoWay
 from tandem.primitives.types import ZERO_ADDRESS, Hash
 
 STARTED = time.perf_counter()
@@ -67,8 +69,9 @@ def hops(run: Callable[[Work], None], hop: str, invoices: Path, serial: int) -> 
         [chain] = node.chains.values()
         channel = await node.open(NodeUri.parse(hop), chain, ZERO_ADDRESS, DEPOSIT, None)
         await _until(lambda: channel in node.channels and node.channels[channel].side.spendable == DEPOSIT)
-        await _until(lambda: len([edge for _, edge in node.crier.news() if edge.capacity > 1]) >= 2)
         lines = invoices.read_text().split()
+        payee = decode_invoice(lines[0]).payee
+        await _until(lambda: _knows_way(node, payee))
 
         async def pay(line: str) -> float:
             begin = time.perf_counter()
@@ -163,6 +166,13 @@ async def _until(is_so: Callable[[], bool]) -> None:
     async with asyncio.timeout(TIMEOUT):
         while not is_so():
             await asyncio.sleep(0.02)
+
+
+def _knows_way(node: Node, payee: bytes) -> bool:
+    try:
+        return bool(node.route(payee, (0, ZERO_ADDRESS), 1_000))
+    except NoWay:
+        return False
 
 
 def _memory() -> int:

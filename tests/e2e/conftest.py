@@ -11,6 +11,7 @@ from localnet.network import BIN, START_TIMEOUT, answers
 from localnet.process import Child
 from tandem.l1.contracts import connect
 from tests.support.battle import Battle
+from tests.support.channel_net import ChannelNet, channel_net
 from tests.support.network import Harness
 from tests.support.observer import Observer
 
@@ -38,6 +39,13 @@ def battle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Battle]:
         with Observer(running.deployment, running.l1_url, running.folder / "observer") as observer:
             yield Battle(running, observer)
         Harness(running).assert_money()
+
+
+@pytest.fixture(scope="session")
+def channel_l1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChannelNet]:
+    """An L1 with contracts for all who test channel nodes there: each with nodes of its own."""
+    with channel_net(tmp_path_factory.mktemp("l1")) as net:
+        yield net
 
 
 @pytest.fixture

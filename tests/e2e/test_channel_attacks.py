@@ -14,16 +14,10 @@ SLOTS = 64
 FLOOD = 50
 
 
-@pytest.fixture(scope="module")
-def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChannelNet]:
-    with channel_net(tmp_path_factory.mktemp("attacks")) as world:
-        yield world
-
-
 @pytest.fixture
-def nodes(world: ChannelNet, request: pytest.FixtureRequest) -> Iterator[ChannelNet]:
-    """New nodes on the module's L1."""
-    own = ChannelNet(world.net, f"{request.node.name[5:25]}-")
+def nodes(channel_l1: ChannelNet, request: pytest.FixtureRequest) -> Iterator[ChannelNet]:
+    """New nodes."""
+    own = ChannelNet(channel_l1.net, f"{request.node.name[5:25]}-")
     yield own
     own.stop()
 
@@ -149,7 +143,7 @@ def test_a_sequencer_that_censors_keeps_nobody_in_a_channel(tmp_path_factory: py
         a.stop()
         with pytest.raises(NodeSays, match="does not take this sender"):
             b.post(f"/channels/{name}/close", alone=True)
-        b.wait("the message on L1", lambda: "it goes through L1" in b.log)
+        b.wait("the message on L1", lambda: "call=sendMessage" in b.log)
         delay = world.net.deployment.l1.force_inclusion_delay
         world.travel(delay + 1)
         b.wait("the window", lambda: b.channel(name)["status"] == "closing")

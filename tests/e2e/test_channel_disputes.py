@@ -14,23 +14,17 @@ from localnet.channel_node import ChannelNode
 from story.old_state import address_of, close_call, kept_side
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Hash
-from tests.support.channel_net import ChannelNet, channel_net, ether
+from tests.support.channel_net import ChannelNet, ether
 
 pytestmark = pytest.mark.e2e
 WINDOW = 87
 """The shortest that a node takes here, seconds: a quarter of a day, scaled."""
 
 
-@pytest.fixture(scope="module")
-def l1(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ChannelNet]:
-    with channel_net(tmp_path_factory.mktemp("l1")) as net:
-        yield net
-
-
 @pytest.fixture
-def world(l1: ChannelNet, request: pytest.FixtureRequest) -> Iterator[ChannelNet]:
-    """New nodes on the module's L1."""
-    world = ChannelNet(l1.net, f"{keccak(request.node.name.encode())[:3].hex()}-")
+def world(channel_l1: ChannelNet, request: pytest.FixtureRequest) -> Iterator[ChannelNet]:
+    """New nodes."""
+    world = ChannelNet(channel_l1.net, f"{keccak(request.node.name.encode())[:3].hex()}-")
     yield world
     world.stop()
 
@@ -113,7 +107,7 @@ def test_a_stale_close_is_defeated_by_who_is_there(world: ChannelNet, tmp_path: 
     assert pays(b, ab) == ether(0.6)
 
 
-@pytest.mark.parametrize("shows", [True, False])
+@pytest.mark.parametrize("shows", [pytest.param(True, marks=pytest.mark.slow), False])
 def test_a_stale_close_is_defeated_by_the_tower_while_the_victim_is_away(
     world: ChannelNet, tmp_path: Path, shows: bool
 ) -> None:
@@ -163,6 +157,7 @@ def test_a_silent_hop_is_resolved_on_chain(world: ChannelNet, pool: ThreadPoolEx
     assert {node.channel(name)["status"] for node, name in ((a, ab), (b, bc))} == {"open"}, "nobody had to close"
 
 
+@pytest.mark.slow
 def test_a_hop_that_stays_away_costs_nobody_but_itself(world: ChannelNet, pool: ThreadPoolExecutor) -> None:
     """B is killed for good while the lock stands: C's secret is on chain, the channel is closed, C is paid."""
     a, b, c, ab, bc = line(world)
@@ -177,6 +172,7 @@ def test_a_hop_that_stays_away_costs_nobody_but_itself(world: ChannelNet, pool: 
     b.wait("B to be paid by A", lambda: int(b.channel(ab)["spendable"]) > ether(0.1))
 
 
+@pytest.mark.slow
 def test_a_lock_that_nobody_claims_comes_back(world: ChannelNet, pool: ThreadPoolExecutor) -> None:
     a, b, c, ab, bc = line(world)
     before = int(a.channel(ab)["spendable"]), int(b.channel(bc)["spendable"])

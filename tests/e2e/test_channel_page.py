@@ -7,7 +7,7 @@ import pytest
 
 from localnet.channel_node import ChannelNode
 from tests.support.browser import Browser, find_browser
-from tests.support.channel_net import channel_net, ether
+from tests.support.channel_net import ChannelNet, ether
 
 pytestmark = [
     pytest.mark.e2e,
@@ -16,14 +16,15 @@ pytestmark = [
 
 
 @pytest.fixture(scope="module")
-def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ChannelNode, ...]]:
+def nodes(channel_l1: ChannelNet) -> Iterator[tuple[ChannelNode, ...]]:
     """A - B - C."""
-    with channel_net(tmp_path_factory.mktemp("page")) as world:
-        a, b, c = world.start("ABC")
-        a.open(b, ether(1))
-        b.open(c, ether(1))
-        a.wait("gossip", lambda: sum(edge["is_open"] for edge in a.get("/network")["edges"]) == 4)
-        yield a, b, c
+    world = ChannelNet(channel_l1.net, "page-")
+    a, b, c = world.start("ABC")
+    a.open(b, ether(1))
+    b.open(c, ether(1))
+    a.wait("gossip", lambda: sum(edge["is_open"] for edge in a.get("/network")["edges"]) == 4)
+    yield a, b, c
+    world.stop()
 
 
 @pytest.fixture

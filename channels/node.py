@@ -629,12 +629,16 @@ class Node:
         return Network([*self.crier.edges(wanted), *(edge for edge in own if edge is not None)])
 
     def _edge(self, channel: Channel) -> Edge | None:
-        side = channel.side
         available = channel.peer.available
-        if not channel.peer.is_ready or len(side.proposed.locks) >= MOST_LOCKS or available <= 0:
+        if not channel.peer.is_ready or channel.peer.locks >= MOST_LOCKS or available <= 0:
             return None
         terms = EdgeTerms(0, 0, Seconds(0), 1, MOST_AMOUNT)
         return Edge(channel.id, self.identity.address, channel.other, terms, available)
+
+    def is_full(self, wanted: Asset) -> bool:
+        """Whether a channel of ours has all the locks that it can have: some will go."""
+        own = (channel.peer for channel in self.channels.values() if channel.asset == wanted)
+        return any(peer.is_ready and peer.locks >= MOST_LOCKS for peer in own)
 
     def channel(self, channel: Hash) -> Channel | None:
         """One of ours."""

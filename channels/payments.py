@@ -31,6 +31,8 @@ MOST_ATTEMPTS = 20
 """Ways that are tried for one payment."""
 MOST_HOPS = 12
 """Payloads of so many fit into an onion, whatever is in them."""
+SLOT_SECONDS, SLOT_PAUSE = 5.0, 0.02
+"""How long to wait where all locks of a lane are taken, and between two looks."""
 MOST_SECONDS = 60.0
 """After which no further way is tried."""
 
@@ -60,6 +62,10 @@ class World(Protocol):
 
     def network(self, asset: Asset) -> Network:
         """All edges that are known, our own with what can be paid now."""
+        ...
+
+    def is_full(self, asset: Asset) -> bool:
+        """Whether a channel of ours has all the locks that it can have: some will go."""
         ...
 
     def channel(self, channel: Hash) -> Channel | None:
@@ -133,11 +139,15 @@ class Payments:
         self._open[order.ref] = record
         loop = asyncio.get_running_loop()
         end, error = loop.time() + MOST_SECONDS, "no way was tried"
+        slots_end = loop.time() + SLOT_SECONDS
         avoid: set[tuple[Hash, Address]] = set()
         while record.attempts < MOST_ATTEMPTS and loop.time() < end:
             try:
                 legs = self._way(order, frozenset(avoid))
             except NoWay as reason:
+                if self._world.is_full(order.asset) and loop.time() < slots_end:
+                    await asyncio.sleep(SLOT_PAUSE)
+                    continue
                 error = str(reason) if record.attempts == 0 else f"{error}; and then: {reason}"
                 break
             steps = tuple(Step.of(leg, self._world.chain_of(leg.edge.channel)) for leg in legs)

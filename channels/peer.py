@@ -188,6 +188,11 @@ class Peer:
         return self.endpoint.spendable - sum(_amount(wish.operation) for wish in self._waiting)
 
     @property
+    def locks(self) -> int:
+        """On the own lane, with those that wait."""
+        return len(self.endpoint.proposed.locks) + sum(isinstance(wish.operation, AddLock) for wish in self._waiting)
+
+    @property
     def trouble(self) -> str | None:
         """Why nothing more is signed."""
         return None if self._over is None else str(self._over)

@@ -117,8 +117,6 @@ class Api:
 
     def bloom(self, header: Header, receipts: Callable[[], tuple[Receipt, ...]]) -> int:
         """The bloom of a block's logs, made once."""
-        if not header.gas_used:
-            return 0
         found = self._blooms.get(header.hash)
         if found is None:
             found = bloom(log for receipt in receipts() for log in receipt.logs)
@@ -129,7 +127,7 @@ class Api:
 
     def known_bloom(self, header: Header) -> int | None:
         """The bloom, where it has been made."""
-        return self._blooms.get(header.hash) if header.gas_used else 0
+        return self._blooms.get(header.hash)
 
     # -- the engine
 

@@ -117,7 +117,7 @@ class Publisher:
             for number in range(first, last + 1):
                 header = session.header(number)
                 logs: tuple[PlacedLog, ...] = ()
-                if wants_logs and header.gas_used:
+                if wants_logs:
                     logs = tuple(placed(session.block(number), session.receipts(number)))
                 seen.append(_Seen(number, header.hash, logs))
                 if wants_heads:

@@ -1,5 +1,5 @@
-"""Export from ape's compiled sources what the Python side needs (`make abi`): ABIs into tandem/l1/abi, and contracts that
-stories and examples deploy on L2 to where they are used.
+"""Export from ape's compiled sources what the Python side needs (`make abi`): ABIs into tandem/l1/abi, and contracts
+that stories and examples deploy on L2 to where they are used.
 
 They are committed, so that daemons run without a compiler and a change of interface shows as a diff;
 tests/parity/test_constants.py compares them with the sources.

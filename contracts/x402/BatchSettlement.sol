@@ -67,13 +67,14 @@ contract BatchSettlement is IBatchSettlement, ReentrancyGuardTransient {
 
         bytes32 id = config.id();
         Channel storage channel = channels[id];
-        if (channel.balance == 0 && channel.totalClaimed == 0) emit ChannelCreated(id, config);
+        if (channel.balance == 0) emit ChannelCreated(id, config); // and nothing was claimed: that is never more
         channel.balance += amount;
         emit Deposited(id, msg.sender, amount, channel.balance);
 
         // SAFETY: whatever the collector and the token do, in the end there is as much more of the token as was booked. The guard
         // keeps them from booking anything else meanwhile.
         uint256 before = IERC20(config.token).balanceOf(address(this));
+        // slither-disable-next-line reentrancy-balance
         IDepositCollector(collector).collect(config.payer, config.token, amount, id, collectorData);
         uint256 received = IERC20(config.token).balanceOf(address(this)) - before;
         if (received != amount) revert WrongAmountReceived(amount, received);
@@ -209,7 +210,8 @@ contract BatchSettlement is IBatchSettlement, ReentrancyGuardTransient {
         emit Claimed(id, msg.sender, amount, row.totalClaimed);
     }
 
-    /// @dev An authorizer is a key and never a contract: who takes his vouchers can tell by himself what they are worth.
+    /// @dev An authorizer is a key and never a contract: who takes his vouchers can tell by himself what they are worth. A payer
+    /// that is a contract can take them back, or burn the gas of the batch that they are in: claim of him apart.
     function _checkVoucher(ChannelConfig calldata config, bytes32 digest, bytes calldata signature) private view {
         address authorizer = config.payerAuthorizer;
         if (authorizer == address(0)) return Signatures.check(config.payer, digest, signature);
@@ -236,7 +238,7 @@ contract BatchSettlement is IBatchSettlement, ReentrancyGuardTransient {
         if (amount == 0) return;
         Channel storage channel = channels[id];
         channel.balance -= amount;
-        if (channel.balance == 0 && channel.totalClaimed == 0) emit ChannelClosed(id, config);
+        if (channel.balance == 0) emit ChannelClosed(id, config);
         IERC20(config.token).safeTransfer(config.payer, amount);
     }
 

@@ -5,8 +5,12 @@ SaleFailed
 ├── NotSold          there is no such thing: 404
 ├── NotPaid          402, with x402's name of the reason
 │   └── OutOfStep    the client is wrong about its channel: 402 with what the service knows, and it asks again
-└── ChainFailed      L2 does not do its part: 502
+└── ChainFailed      L2 does not answer: 502
+    └── Rejected     it does, and refuses a transaction
 """
+
+from collections.abc import Mapping
+from typing import Any
 
 from tandem.errors import TandemError
 
@@ -35,11 +39,16 @@ class NotPaid(SaleFailed):
 
 
 class OutOfStep(NotPaid):
-    """The client's numbers are not the service's. A client that is told them tries again by itself."""
+    """The client's numbers are not the service's. A client that is told them tries again by itself. `state`: these."""
 
-    def __init__(self, message: str) -> None:
+    def __init__(self, message: str, state: Mapping[str, Any]) -> None:
         super().__init__("cumulative_amount_mismatch", message)
+        self.state = state
 
 
 class ChainFailed(SaleFailed):
-    """L2 does not answer, or refuses a transaction."""
+    """L2 does not answer, or not in time."""
+
+
+class Rejected(ChainFailed):
+    """L2 refuses a transaction, or a contract does."""

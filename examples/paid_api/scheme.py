@@ -51,11 +51,14 @@ class ChannelConfig:
     salt: Hash
 
     @property
-    def abi(self) -> tuple[str, str, str, str, str, int, bytes]:
+    def parties(self) -> tuple[Address, Address, Address, Address, Address]:
+        """All of its addresses, in order."""
+        return self.payer, self.payer_authorizer, self.receiver, self.receiver_authorizer, self.token
+
+    @property
+    def abi(self) -> tuple[Any, ...]:
         """As the contract takes it."""
-        parties = (self.payer, self.payer_authorizer, self.receiver, self.receiver_authorizer, self.token)
-        payer, payer_authorizer, receiver, receiver_authorizer, token = map(to_checksum_address, parties)
-        return payer, payer_authorizer, receiver, receiver_authorizer, token, self.withdraw_delay, self.salt
+        return *map(to_checksum_address, self.parties), self.withdraw_delay, self.salt
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +84,7 @@ class Domain:
 
     def channel_id(self, config: ChannelConfig) -> Hash:
         """A channel's name."""
-        parties = (config.payer, config.payer_authorizer, config.receiver, config.receiver_authorizer, config.token)
-        words = b"".join(map(address_word, parties)) + word(config.withdraw_delay) + config.salt
+        words = b"".join(map(address_word, config.parties)) + word(config.withdraw_delay) + config.salt
         return self._digest("ChannelConfig", words)
 
     def voucher(self, channel_id: Hash, most: Units) -> Hash:

@@ -137,16 +137,7 @@ def _encode(record: Record) -> str:
     return json.dumps(
         {
             "config": {
-                "parties": [
-                    each.hex()
-                    for each in (
-                        config.payer,
-                        config.payer_authorizer,
-                        config.receiver,
-                        config.receiver_authorizer,
-                        config.token,
-                    )
-                ],
+                "parties": [each.hex() for each in config.parties],
                 "withdraw_delay": config.withdraw_delay,
                 "salt": config.salt.hex(),
             },
@@ -163,10 +154,13 @@ def _encode(record: Record) -> str:
 def _decode(channel_id: Hash, text: str) -> Record:
     content = json.loads(text)
     config = content["config"]
-    parties = (Address(bytes.fromhex(each)) for each in config["parties"])
+    payer, payer_authorizer, receiver, receiver_authorizer, token = (
+        Address(bytes.fromhex(each)) for each in config["parties"]
+    )
+    delay, salt = Seconds(config["withdraw_delay"]), Hash(bytes.fromhex(config["salt"]))
     return Record(
         id=channel_id,
-        config=ChannelConfig(*parties, Seconds(config["withdraw_delay"]), Hash(bytes.fromhex(config["salt"]))),
+        config=ChannelConfig(payer, payer_authorizer, receiver, receiver_authorizer, token, delay, salt),
         chain=OnChain(*content["chain"]),
         charged=Units(content["charged"]),
         signed=Units(content["signed"]),

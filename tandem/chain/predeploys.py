@@ -25,8 +25,9 @@ X402 = {
     "BatchSettlement": Address(bytes.fromhex("4020074e9df2ce1dee5a9c1b5c3f541d02a10003")),
     "Erc3009Collector": Address(bytes.fromhex("4020806089470a89826cb9fb1f4059150b550004")),
 }
-"""The same, of the contracts that x402 clients pay through. The addresses are those that x402 has published for its scheme
-`batch-settlement`: clients have them built in. CREATE2 made them from other code than ours, so genesis alone can put it there.
+"""The same, of the contracts that x402 clients pay through (contracts/x402). The addresses are those that x402 has
+published for its scheme `batch-settlement`: clients have them built in. CREATE2 made them from other code than ours, so
+genesis alone can put it there.
 """
 
 

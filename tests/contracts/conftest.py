@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tandem.chain.predeploys import X402
+from tandem.l1.contracts import checksum
 from tests.contracts.table import Duel
-from tests.contracts.world import World, taken_back
+from tests.contracts.world import World, place_contract, taken_back
 
 
 @pytest.fixture(autouse=True)
@@ -92,3 +94,21 @@ def caller(project: Any, deployer: Any) -> Any:
 @pytest.fixture(scope="session")
 def channel_manager(project: Any, deployer: Any) -> Any:
     return deployer.deploy(project.ChannelManager, deployer.deploy(project.AppRegistry))
+
+
+@pytest.fixture(scope="session")
+def payment_token(project: Any, deployer: Any) -> Any:
+    """A token with EIP-3009."""
+    return deployer.deploy(project.PaymentToken)
+
+
+@pytest.fixture
+def settlement(isolated: None, project: Any) -> Any:
+    """x402's BatchSettlement where clients look for it, by its runtime code alone, as a genesis puts it there."""
+    return place_contract(checksum(X402["BatchSettlement"]), project.BatchSettlement)
+
+
+@pytest.fixture(scope="session")
+def pull(project: Any, deployer: Any) -> Any:
+    """One of its collectors, which fetches by allowance."""
+    return deployer.deploy(project.PullCollector)

@@ -11,7 +11,9 @@ import pytest
 
 from scripts.deploy import ETHER, PRESETS, Preset, check, deploy, deploy_channels, genesis_state
 from tandem.chain.genesis import genesis_header
-from tandem.chain.spec import ChainParameters, Deployment
+from tandem.chain.predeploys import X402
+from tandem.chain.spec import ChainParameters, Deployment, GenesisAccount
+from tandem.l1.contracts import checksum
 from tandem.machine.trace import STEP_DEPTH
 from tandem.primitives.types import Address
 from tandem.rollup.assertions import TRACE_DEPTH
@@ -88,6 +90,15 @@ def test_channels_have_the_same_code_at_the_same_address_on_l2(deployed: Deploye
         address = Address(bytes.fromhex(deployed.contracts[name].address[2:]))
         code = bytes(ape.chain.provider.get_code(deployed.contracts[name].address))
         assert deployed.deployment.genesis.accounts[address].code == code != b""
+
+
+def test_x402s_contracts_are_in_the_genesis_of_l2_alone(deployed: Deployed, project: Any) -> None:
+    """Where released clients look for them. No CREATE2 of ours makes these addresses."""
+    for name, address in X402.items():
+        runtime = getattr(project, name).contract_type.runtime_bytecode.bytecode
+        assert deployed.deployment.genesis.accounts[address] == GenesisAccount(nonce=1, code=bytes.fromhex(runtime[2:]))
+        assert ape.chain.provider.get_code(checksum(address)) == b""
+        assert name not in deployed.contracts
 
 
 def test_channels_are_deployed_once_for_all_chains(deployed: Deployed, accounts: Any) -> None:

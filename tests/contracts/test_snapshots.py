@@ -49,6 +49,8 @@ DEPLOYED = [
     "FeeVault",
     "BridgedERC20",
     "BridgedERC721",
+    "BatchSettlement",
+    "Erc3009Collector",
 ]
 
 

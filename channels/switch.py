@@ -302,9 +302,9 @@ class Switch:
         is_own = self._payer.has(ref, out.id)
         for channel in list(self._channels.values()):
             before = channel.incoming(ref)
-            if before is None:
+            if before is None or ref in channel.side.secrets:
                 continue
-            if not is_own and ref not in channel.side.secrets:
+            if not is_own:
                 fee = before.amount - lock.amount
                 self._chronicle.note("forwarded", channel=out.id, upstream=channel.id, amount=lock.amount, fee=fee)
             await self._claim(channel, secret)

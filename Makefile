@@ -55,7 +55,7 @@ model: install
 	@TANDEM_MODEL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/model -m "slow or not slow" -q $(ARGS)
 	@$(BIN)/python -m tests.model.sweep --plays $(EXAMPLES)
 
-# The longer end-to-end disputes: twenty false roots, a censor, re-orgs in mid-game (about ten minutes)
+# The longer end-to-end tests: every lie, twenty false roots, censors, re-orgs in mid-game, floods of channels (about 20 minutes)
 adversaries: install
 	@$(BIN)/pytest tests/e2e -m slow -q --ignore tests/e2e/test_channel_crashes.py $(ARGS)
 

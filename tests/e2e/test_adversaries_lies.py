@@ -44,6 +44,7 @@ def parent(battle: Battle, chain: EventfulChain) -> Assertion:
     return battle.advance(genesis)
 
 
+@pytest.mark.slow
 def test_all_lies_fall(battle: Battle, parent: Assertion, chain: EventfulChain) -> None:
     since, before = battle.harness.l1.web3.eth.block_number, battle.wealth()
     battle.net.kill("challenger")

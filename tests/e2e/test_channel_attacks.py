@@ -76,6 +76,7 @@ def test_a_tower_takes_so_many_channels_of_a_client(nodes: ChannelNet) -> None:
     assert len(tower.status()["channels"]) == 1
 
 
+@pytest.mark.slow
 def test_a_tower_is_not_paid_less_than_it_asks_for(nodes: ChannelNet) -> None:
     """A channel that could not pay it is not watched."""
     tower = nodes.tower("--least-reward", str(ether(0.001)))
@@ -130,6 +131,7 @@ def test_flood_and_loot(nodes: ChannelNet) -> None:
     assert ask("evm_setBlockGasLimit", [hex(30_000_000)])["result"]  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_a_sequencer_that_censors_keeps_nobody_in_a_channel(tmp_path_factory: pytest.TempPathFactory) -> None:
     """What it does not take goes through L1's inbox, which it cannot keep out."""
     with channel_net(tmp_path_factory.mktemp("censor"), with_l2=True) as world:

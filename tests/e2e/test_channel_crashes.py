@@ -1,7 +1,7 @@
 """kill -9 of each role before and after each message of a payment over two hops, and what is left afterwards.
 
 Whatever happens: the payer's payment is paid if and only if the payee's invoice is, the hop has its fee or has lost
-nothing, and no lock stays. `make crashes` runs all points, `make test` some.
+nothing, and no lock stays. `make crashes` runs all points.
 """
 
 import time
@@ -14,7 +14,7 @@ import pytest
 from localnet.channel_node import ChannelNode, NodeSays
 from tests.support.channel_net import ChannelNet, ether
 
-pytestmark = pytest.mark.e2e
+pytestmark = [pytest.mark.e2e, pytest.mark.slow]
 AMOUNT = 10_000
 POINTS = [
     ("A", "AddLock"),
@@ -27,8 +27,6 @@ POINTS = [
     ("C", "Reveal"),
 ]
 """Who sends what, in this order: A pays C over B."""
-OFTEN = {("B", "Reveal", "after")}
-"""Where most was to be thought of."""
 LATE = {("B", "AddLock", "after"), ("C", "Reveal", "before"), ("B", "Reveal", "before")}
 """Also with a victim that comes back only when the last lock has expired: then the chain decides."""
 
@@ -101,8 +99,7 @@ def points() -> Iterator[Any]:
                 point = victim, message, when
                 if late and point not in LATE:
                     continue
-                marks = () if point in OFTEN and not late else (pytest.mark.slow,)
-                yield pytest.param(*point, late, marks=marks, id=f"{victim}-{when}-{message}{'-late' if late else ''}")
+                yield pytest.param(*point, late, id=f"{victim}-{when}-{message}{'-late' if late else ''}")
 
 
 @pytest.mark.parametrize(("victim", "message", "when", "late"), points())

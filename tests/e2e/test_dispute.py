@@ -75,6 +75,7 @@ def test_a_lie_is_disputed_down_to_one_step_and_pays_for_it(harness: Harness, at
     assert harness.l1.web3.eth.get_balance(CHALLENGER) >= at_start
 
 
+@pytest.mark.slow
 def test_the_game_goes_on_after_kill_9_and_a_reorg(net: LocalNet, harness: Harness, attacker: Attacker) -> None:
     at_start = harness.l1.web3.eth.get_balance(CHALLENGER)
     [genesis] = attacker.reader.book

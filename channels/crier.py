@@ -108,6 +108,8 @@ class Crier:
                 self._budget.clear()
             if beats % 300 == 0:
                 self._gossip.forget(self._ledgers(), Seconds(int(now)))
+                self._edges = None
+                self._told = {channel: self._told[channel] for channel in channels() if channel in self._told}
             out, self._out = self._out, {}
             for session in self._neighbours.sessions():
                 self._send(session, [piece for piece, source in out.items() if source is not session])

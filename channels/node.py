@@ -3,7 +3,7 @@
 import asyncio
 import os
 from collections import Counter
-from collections.abc import Coroutine, Iterable
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -216,7 +216,7 @@ class Node:
             self._seen_closing.discard(channel_id)
         elif latest is not None:
             self._seen_closing.add(channel_id)
-            if channel.peer.trouble is None and latest is not None and latest.status == Status.CLOSING:
+            if channel.peer.trouble is None and latest.status == Status.CLOSING:
                 by_us = latest.closed_by == self.identity.address
                 self.chronicle.note("closing", channel=channel.id, by_us=by_us)
             channel.peer.end("the channel is being closed on chain")
@@ -683,7 +683,3 @@ class Node:
     def release(self, ref: Hash) -> None:
         """It is out, or will not go."""
         self.switch.release(ref)
-
-    def tokens(self) -> Iterable[tuple[Chain, Address]]:
-        """What our channels pay with."""
-        return {(channel.chain, channel.key.token): None for channel in self.channels.values()}

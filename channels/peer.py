@@ -20,7 +20,7 @@ from typing import Protocol
 import structlog
 
 from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Endpoint, Proposal, Sign
-from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock
+from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock, ref_of
 from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import BadSignature
 from tandem.channels.states import CoopClose, Lane, Withdrawal
@@ -476,12 +476,14 @@ class Peer:
         operations: list[Operation] = [each for ref, each in self._lock_answers.items() if ref in held]
         self._lock_answers = {}
         wishes: list[_Wish] = []
-        dealt_with = set(self._refs(operations))
+        dealt_with = {ref_of(operation) for operation in operations}
         while self._waiting and len(wishes) < MOST_AT_ONCE:
-            if not dealt_with.isdisjoint(self._refs([self._waiting[0].operation])):
-                break  # one operation a reference and state: the next has its turn behind it
+            ref = ref_of(self._waiting[0].operation)
+            if ref is not None:
+                if ref in dealt_with:
+                    break  # one operation a reference and state: the next has its turn behind it
+                dealt_with.add(ref)
             wish = self._waiting.popleft()
-            dealt_with.update(self._refs([wish.operation]))
             if not wish.done.done():
                 wishes.append(wish)
         if not operations and not wishes:
@@ -501,12 +503,6 @@ class Peer:
                 return
         self._under_way += [wish.done for wish in wishes]
         turn.answers.append(proposal)
-
-    @staticmethod
-    def _refs(operations: Sequence[Operation]) -> list[Hash]:
-        """Of the locks that they are about."""
-        locks = (each for each in operations if not isinstance(each, Pay))
-        return [each.lock.ref if isinstance(each, AddLock) else each.ref for each in locks]
 
     def _possible(self, before: list[Operation], wishes: list[_Wish]) -> list[_Wish]:
         """Those that can be done one after the other; the rest are told why not."""

@@ -4,7 +4,6 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import Any
 
 from eth_account import Account
@@ -13,7 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from localnet.channel_node import ChannelNode, TowerNode
-from story.old_state import address_of, close_call, kept_side
+from story.old_state import address_of, close_call, copy_database, kept_side
 from story.stage import ETHER, DemoFailed, Layer, Stage
 from tandem.l1.contracts import checksum
 from tandem.l1.signer import development_account
@@ -21,7 +20,7 @@ from tandem.primitives.types import Hash
 
 NAMES = ("ann", "ben", "cleo", "dan", "eve")
 SCALE = "0.004"
-"""Of all times: a day becomes six minutes, the 45 minutes of a last lock 11 seconds."""
+"""Of all times: a day becomes six minutes, the 45 minutes of a last lock 13 seconds."""
 WINDOW = 150
 """Of these channels, seconds: four hops fit into it at this scale."""
 PAYMENTS = 2_000
@@ -170,8 +169,7 @@ class _ActThree:
         stage, dan, eve, name = self.stage, self.nodes["dan"], self.nodes["eve"], self.channels["dan eve"]
         stage.step("Dan closes with an old state while eve is away; her tower is not")
         dan.stop()
-        old = stage.net.folder / "old"
-        _copy(dan.folder, old)
+        old = copy_database(dan.folder, stage.net.folder / "old")
         stage.tell("dan keeps a copy of his database; by it he has 0.99 ETH of the channel with eve")
         dan.start()
         self._await_connection(dan, name)
@@ -185,7 +183,7 @@ class _ActThree:
         dan.kill()
         stage.tell("[yellow]eve is gone (kill -9)[/]; dan closes with his old state")
         account, web3 = self.accounts["dan"], stage.l1.web3
-        side = kept_side(old / "node.sqlite", web3, stage.deployment, _hash(name), address_of(account))
+        side = kept_side(old, web3, stage.deployment, _hash(name), address_of(account))
         call = close_call(web3, stage.deployment, side)
         stage.show("dan: ChannelManager.close(old state)", stage.l1, stage.l1.call(account, call))
         rescue = self._wait("the tower", lambda: self.tower.status()["rescues"])[0]
@@ -291,12 +289,6 @@ class _ActThree:
             hashes = {log["transactionHash"] for log in logs}
             total += sum(layer.web3.eth.get_transaction_receipt(each)["gasUsed"] for each in hashes)
         return total
-
-
-def _copy(folder: Path, to: Path) -> None:
-    to.mkdir(parents=True, exist_ok=True)
-    for file in folder.glob("node.sqlite*"):
-        (to / file.name).write_bytes(file.read_bytes())
 
 
 def _hash(name: str) -> Hash:

@@ -19,6 +19,14 @@ from tandem.l1.contracts import abi, checksum
 from tandem.primitives.types import Address, Hash
 
 
+def copy_database(folder: Path, to: Path) -> Path:
+    """What a node that does not run keeps in its folder, for later: the copy's path."""
+    to.mkdir(parents=True)
+    for file in folder.glob("node.sqlite*"):
+        (to / file.name).write_bytes(file.read_bytes())
+    return to / "node.sqlite"
+
+
 def read_channel(web3: Web3, deployment: Deployment, channel: Hash) -> OnChain:
     """A channel as the chain has it now. KeyError."""
     manager = deployment.l1.channel_manager

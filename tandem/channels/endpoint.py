@@ -240,10 +240,9 @@ class Endpoint:
     def _check(self, operation: Operation, now: Seconds) -> None:
         match operation:
             case DropLock(ref):
-                held = next((each for each in self.theirs.lane.locks if each.ref == ref), None)
-                if held is None or ref in self.given_up:
-                    return  # it was added by the same proposal, or is not wanted any more
-                if ref in self.secrets or now <= held.expiry + self.terms.grace:
+                [held] = (each for each in self.theirs.lane.locks if each.ref == ref)
+                is_late = now > held.expiry + self.terms.grace
+                if ref not in self.given_up and (ref in self.secrets or not is_late):
                     raise InvalidUpdate("the lock can still be claimed")
 
     def _check_funds(self, lane: Lane) -> None:
@@ -410,18 +409,8 @@ class Endpoint:
 
     # -- after a reconnect
 
-    def resume(self, theirs_seen: int) -> Proposal | None:
-        """What to send again, by the nonce of the own lane that the other side says it has.
-
-        InvalidUpdate where that is newer than what is known here: the other side then shows it. A side that has lost
-        states is shown them (`mine`, `theirs`), and takes them by its own signatures: `restore`.
-        """
-        if theirs_seen > self.proposed.nonce:
-            raise InvalidUpdate(f"the other side has state {theirs_seen} of this lane, {self.proposed.nonce} is known")
-        return self.proposal
-
     def restore(self, mine: SignedLane, theirs: SignedLane) -> "Endpoint":
-        """Take newer states from the other side, each if both have signed it. BadSignature.
+        """Take newer states that the other side shows, each if both have signed it. BadSignature.
 
         Replace by nonce: to have lost data forfeits nothing.
         """

@@ -45,6 +45,17 @@ class DropLock:
 Operation = Pay | AddLock | PayLock | DropLock
 
 
+def ref_of(operation: Operation) -> Hash | None:
+    """Of the lock that it is about; None for a payment."""
+    match operation:
+        case Pay():
+            return None
+        case AddLock(lock, _):
+            return lock.ref
+        case PayLock(ref) | DropLock(ref):
+            return ref
+
+
 def apply(lane: Lane, operations: Iterable[Operation]) -> Lane:
     """The next state of a lane. InvalidUpdate where an operation makes no sense.
 
@@ -53,10 +64,10 @@ def apply(lane: Lane, operations: Iterable[Operation]) -> Lane:
     transferred, locks = lane.transferred, {lock.ref: lock for lock in lane.locks}
     dealt_with: set[Hash] = set()
     for operation in operations:
-        if not isinstance(operation, Pay):
-            ref = operation.lock.ref if isinstance(operation, AddLock) else operation.ref
-            _require(ref not in dealt_with, "a reference is dealt with twice")
-            dealt_with.add(ref)
+        about = ref_of(operation)
+        if about is not None:
+            _require(about not in dealt_with, "a reference is dealt with twice")
+            dealt_with.add(about)
         match operation:
             case Pay(amount):
                 _require(amount > 0, "nothing is paid")

@@ -11,7 +11,7 @@ import pytest
 from eth_account import Account
 
 from localnet.channel_node import ChannelNode
-from story.old_state import address_of, close_call, kept_side
+from story.old_state import address_of, close_call, copy_database, kept_side
 from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Hash
 from tests.support.channel_net import ChannelNet, ether
@@ -55,14 +55,6 @@ def held_payment(
     return made["ref"], paying
 
 
-def steal_database(node: ChannelNode, to: Path) -> Path:
-    """A copy of what a node that has stopped keeps."""
-    to.mkdir()
-    for file in node.folder.glob("node.sqlite*"):
-        (to / file.name).write_bytes(file.read_bytes())
-    return to / "node.sqlite"
-
-
 def stale_close(world: ChannelNet, node: ChannelNode, database: Path, channel: str, *, own: bool = True) -> None:
     """Close with what `database` has, by the node's own key."""
     account, web3 = Account.from_key(node.key), world.l1.web3
@@ -97,7 +89,7 @@ def test_a_stale_close_is_defeated_by_who_is_there(world: ChannelNet, tmp_path: 
     ab = a.open(b, ether(1), window=WINDOW)
     a.post(f"/channels/{ab}/pay", amount=str(ether(0.1)))
     a.stop()
-    old = steal_database(a, tmp_path / "old")
+    old = copy_database(a.folder, tmp_path / "old")
     a.start()
     a.post(f"/channels/{ab}/pay", amount=str(ether(0.5)))
     a.kill()
@@ -118,7 +110,7 @@ def test_a_stale_close_is_defeated_by_the_tower_while_the_victim_is_away(
     ab = a.open(b, ether(1), window=WINDOW)
     a.post(f"/channels/{ab}/pay", amount=str(ether(0.1)))
     a.stop()
-    old = steal_database(a, tmp_path / "old")
+    old = copy_database(a.folder, tmp_path / "old")
     a.start()
     a.wait("the connection", lambda: a.channel(ab)["is_connected"])
     for _ in range(5):

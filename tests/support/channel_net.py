@@ -14,7 +14,7 @@ from tandem.primitives.hashing import keccak
 from tandem.primitives.secp256k1 import address_of
 
 SCALE = "0.004"
-"""A window of production becomes 346 s, a final delta 11 s, a hop's 22 s; secrets go on chain 11 s before expiry."""
+"""A window of production becomes 346 s, a final delta 13 s, a hop's 22 s; secrets go on chain 12 s before expiry."""
 
 
 class ChannelNet:

@@ -480,7 +480,9 @@ class AgainstOnChain(Against):
 
     @invariant()
     def an_end_is_agreed_on_only_where_nothing_else_can_come_of_the_lanes(self) -> None:
-        if hasattr(self, "ends") and (end := self.honest.signed_close) is not None:
+        """Until the honest side is certain that it is void; then the other may pay again, before this one does."""
+        end = self.honest.signed_close if hasattr(self, "ends") else None
+        if end is not None and self.honest.time <= end.valid_until:
             assert self.worst(self.ends[end]) == end.balances[self.side]
 
 

@@ -244,3 +244,16 @@ def test_an_access_list_names_what_is_touched(node: Node) -> None:
     address = deployed(node)
     made = node.call("eth_createAccessList", {"from": ALICE.address, "to": address, "data": "0x01"}, "latest")
     assert made["accessList"] == [{"address": address.lower(), "storageKeys": ["0x" + "0" * 64]}]
+
+
+def test_logs_of_a_block_with_messages_from_l1_alone_are_found(node: Node) -> None:
+    """Such a block has used no gas by its header."""
+    w3 = node.web3
+    address = deployed(node)
+    logs = w3.eth.filter({"address": address})  # type: ignore[typeddict-item]
+    node.engine.deposit(b"\x51" * 20, bytes.fromhex(address[2:]), 0, 0, b"\x01")
+    block = w3.eth.get_block("latest")
+    assert block["gasUsed"] == 0
+    [log] = w3.eth.get_logs({"address": address, "fromBlock": 0})  # type: ignore[typeddict-item]
+    assert (log["blockNumber"], log["data"]) == (block["number"], (1).to_bytes(32, "big"))
+    assert logs.get_new_entries() == [log]

@@ -21,8 +21,9 @@ SERIAL, MANY = 300, 3_000
 CHANNELS, PAYMENTS = 1_000, 100_000
 STATES = 200
 """Of a channel that a tower watches."""
-PAYER = bytes(development_account(3).key).hex()
 OPTIONS = ("--time-scale", "0.1", "--confirmations", "1")
+ACCOUNTS = {"hops": 3, "hop": 4, "payee": 5, "client": 6, "payer": 7, "scale": 8, "tower": 9}
+"""Of the development mnemonic: each node has its own."""
 
 
 def show(console: Console) -> None:
@@ -31,7 +32,7 @@ def show(console: Console) -> None:
         with console.status("starting L1 and two nodes"):
             net.start_l1()
             net.deploy()
-            hop, payee = (_node(net, name, 4 + at).launch() for at, name in enumerate(("hop", "payee")))
+            hop, payee = (_node(net, name).launch() for name in ("hop", "payee"))
             for node in (hop, payee):
                 node.await_ready()
         _show_hops(net, hop, payee, console)
@@ -71,14 +72,14 @@ def _show_scale(net: LocalNet, other: ChannelNode, console: Console) -> None:
 
 def _show_tower(net: LocalNet, console: Console) -> None:
     with console.status(f"a tower and {STATES} states"):
-        tower = TowerNode(net, bytes(development_account(9).key), *OPTIONS).start()
-        client = _node(net, "client", 6, "--tower", tower.uri).start()
-        payer = _node(net, "payer", 7).start()
+        tower = TowerNode(net, _key("tower"), *OPTIONS).start()
+        client = _node(net, "client", "--tower", tower.uri).start()
+        payer = _node(net, "payer").start()
         channel = payer.open(client, 10**18)
         sizes = []
         for _ in range(2):
             for _ in range(STATES // 2):
-                payer.post(f"/channels/{channel}/pay", amount="1")
+                payer.post(f"/channels/{channel}/pay", amount=str(10**15))
             client.wait("the receipt", lambda: client.channel(channel)["towers"] == 1)
             sizes.append(_rows(net.folder / "tower" / "tower.sqlite"))
     table = Table("states", "rows", "bytes", title="What a tower keeps of a channel")
@@ -96,14 +97,27 @@ def _rows(database: Path) -> tuple[int, int]:
     return count, size
 
 
-def _node(net: LocalNet, name: str, account: int, *arguments: str) -> ChannelNode:
-    return ChannelNode(net, name, bytes(development_account(account).key), *OPTIONS, *arguments)
+def _node(net: LocalNet, name: str, *arguments: str) -> ChannelNode:
+    return ChannelNode(net, name, _key(name), *OPTIONS, *arguments)
 
 
-def _payer(net: LocalNet, folder: str, *command: str) -> Mapping[str, Any]:
-    data = net.folder / folder
+def _key(name: str) -> bytes:
+    return bytes(development_account(ACCOUNTS[name]).key)
+
+
+def _payer(net: LocalNet, name: str, *command: str) -> Mapping[str, Any]:
+    data = net.folder / name
     options: Sequence[str] = ("--deployment", str(net.deployment_path), "--l1", net.l1_url, "--data", str(data))
-    base = [sys.executable, "-m", "bench.channel_payer", *options, "--key", PAYER, "--port", str(free_ports(1)[0])]
+    base = [
+        sys.executable,
+        "-m",
+        "bench.channel_payer",
+        *options,
+        "--key",
+        _key(name).hex(),
+        "--port",
+        str(free_ports(1)[0]),
+    ]
     done = subprocess.run([*base, *command], stdout=subprocess.PIPE, check=True, timeout=400)
     found: Mapping[str, Any] = json.loads(done.stdout.splitlines()[-1])  # before it: logs
     return found

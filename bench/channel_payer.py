@@ -16,6 +16,7 @@ import uvloop
 from eth_account import Account
 
 from channels.node import Node, NodeSettings
+from channels.owner import Owner
 from channels.startup import chain_settings
 from channels.store import Store
 from tandem.chain.spec import Deployment
@@ -67,7 +68,7 @@ def hops(run: Callable[[Work], None], hop: str, invoices: Path, serial: int) -> 
 
     async def work(node: Node) -> dict[str, Any]:
         [chain] = node.chains.values()
-        channel = await node.open(NodeUri.parse(hop), chain, ZERO_ADDRESS, DEPOSIT, None)
+        channel = await Owner(node).open(NodeUri.parse(hop), chain, ZERO_ADDRESS, DEPOSIT, None)
         await _until(lambda: channel in node.channels and node.channels[channel].side.spendable == DEPOSIT)
         lines = invoices.read_text().split()
         payee = decode_invoice(lines[0]).payee
@@ -75,7 +76,7 @@ def hops(run: Callable[[Work], None], hop: str, invoices: Path, serial: int) -> 
 
         async def pay(line: str) -> float:
             begin = time.perf_counter()
-            record = await node.pay(line)
+            record = await Owner(node).pay(line)
             assert record.secret is not None, record.error
             return time.perf_counter() - begin
 
@@ -103,7 +104,7 @@ def scale(run: Callable[[Work], None], other: str, channels: int, payments: int)
 
         async def open_one() -> Hash:
             async with limit:
-                return await node.open(NodeUri.parse(other), chain, ZERO_ADDRESS, DEPOSIT // 1_000, None)
+                return await Owner(node).open(NodeUri.parse(other), chain, ZERO_ADDRESS, DEPOSIT // 1_000, None)
 
         names = await asyncio.gather(*(open_one() for _ in range(channels)))
         await _until(lambda: all(name in node.channels and node.channels[name].side.spendable for name in names))
@@ -170,7 +171,7 @@ async def _until(is_so: Callable[[], bool]) -> None:
 
 def _knows_way(node: Node, payee: bytes) -> bool:
     try:
-        return bool(node.route(payee, (0, ZERO_ADDRESS), 1_000))
+        return bool(Owner(node).route(payee, (0, ZERO_ADDRESS), 1_000))
     except NoWay:
         return False
 

@@ -20,7 +20,8 @@ from channels import models
 from channels.chain import Chain, ChainFailure
 from channels.channel import Channel, asset
 from channels.metrics import render
-from channels.node import Node, Refusal
+from channels.node import Node
+from channels.owner import Owner, Refusal
 from channels.payments import NotPaid
 from channels.peer import ChannelBroken, ChannelEnded, NotConnected, NotGranted, TooManyWaiting
 from channels.serving import serve_app
@@ -112,7 +113,7 @@ def _add_errors(app: FastAPI) -> None:
 
 
 def _routes(node: Node) -> APIRouter:
-    api = APIRouter()
+    api, owner = APIRouter(), Owner(node)
 
     @api.get("/info")
     async def info() -> models.InfoView:
@@ -134,32 +135,32 @@ def _routes(node: Node) -> APIRouter:
         """Open one. It can be used when the deposit is confirmed."""
         chain, uri = _chain(node, request.chain), NodeUri.parse(request.node)
         window = None if request.window is None else Seconds(request.window)
-        name = await node.open(uri, chain, _token(request.token), int(request.amount), window)
+        name = await owner.open(uri, chain, _token(request.token), int(request.amount), window)
         return models.Opened(id="0x" + name.hex())
 
     @api.post("/channels/{channel_id}/deposit")
     async def deposit(channel_id: str, request: models.AmountRequest) -> models.Done:
         """Pay more in."""
-        await node.deposit(_channel(node, channel_id), int(request.amount))
+        await owner.deposit(_channel(node, channel_id), int(request.amount))
         return models.Done()
 
     @api.post("/channels/{channel_id}/withdraw")
     async def withdraw(channel_id: str, request: models.AmountRequest) -> models.Done:
         """Take money out; the channel stays open."""
-        await node.withdraw(_channel(node, channel_id), int(request.amount))
+        await owner.withdraw(_channel(node, channel_id), int(request.amount))
         return models.Done()
 
     @api.post("/channels/{channel_id}/pay")
     async def pay_directly(channel_id: str, request: models.AmountRequest) -> models.Done:
         """Pay who is at the other side, without an invoice."""
-        await node.pay_directly(_channel(node, channel_id), int(request.amount))
+        await owner.pay_directly(_channel(node, channel_id), int(request.amount))
         return models.Done()
 
     @api.post("/channels/{channel_id}/close")
     async def close(channel_id: str, request: models.CloseRequest) -> models.Done:
         """End it: together at once, or alone."""
         found = _channel(node, channel_id)
-        await (node.close_alone(found) if request.alone else node.close(found))
+        await (owner.close_alone(found) if request.alone else owner.close(found))
         return models.Done()
 
     @api.get("/invoices")
@@ -179,13 +180,13 @@ def _routes(node: Node) -> APIRouter:
     async def make_invoice(request: models.InvoiceRequest) -> models.InvoiceView:
         """Ask for money."""
         chain, token, life = _chain(node, request.chain), _token(request.token), Seconds(request.life)
-        record = await node.invoice(chain, token, int(request.amount), life, request.description, request.hold)
+        record = await owner.invoice(chain, token, int(request.amount), life, request.description, request.hold)
         return models.invoice_view(node, record)
 
     @api.post("/invoices/{ref}/decide")
     async def decide(ref: str, request: models.DecideRequest) -> models.Done:
         """Take or refuse what is held for an invoice."""
-        await node.decide(_hash(ref), request.take)
+        await owner.decide(_hash(ref), request.take)
         return models.Done()
 
     @api.get("/payments")
@@ -205,13 +206,19 @@ def _routes(node: Node) -> APIRouter:
     async def pay(request: models.PayRequest) -> models.PaymentView:
         """Pay an invoice. Answers when it is paid or has failed; it goes on when the request is given up."""
         most = None if request.most_fee is None else int(request.most_fee)
-        return models.payment_view(node, await node.pay(request.invoice, most))
+        return models.payment_view(node, await owner.pay(request.invoice, most))
 
     @api.post("/rebalance")
     async def rebalance(request: models.RebalanceRequest) -> models.PaymentView:
         """Move money from one channel to another, over other nodes."""
         out, into = _channel(node, request.out), _channel(node, request.into)
-        return models.payment_view(node, await node.rebalance(out, into, int(request.amount), int(request.most_fee)))
+        return models.payment_view(node, await owner.rebalance(out, into, int(request.amount), int(request.most_fee)))
+
+    @api.post("/claim")
+    async def claim(request: models.ClaimRequest) -> models.Claimed:
+        """Get what a settlement could not pay out to this node, because the token refused."""
+        amount = await owner.claim(_chain(node, request.chain), _token(request.token))
+        return models.Claimed(amount=str(amount))
 
     @api.get("/routes")
     async def route(
@@ -219,7 +226,7 @@ def _routes(node: Node) -> APIRouter:
     ) -> models.RouteView:
         """A way as a payment would take it now."""
         wanted = asset(_chain(node, chain).id, _token(token))
-        legs = node.route(NodeUri.parse(to).public_key, wanted, int(amount))
+        legs = owner.route(NodeUri.parse(to).public_key, wanted, int(amount))
         names = {each.id: each.name for each in node.chains.values()}
         hops = [
             models.HopView(
@@ -246,7 +253,7 @@ def _routes(node: Node) -> APIRouter:
     @api.post("/neighbours")
     async def connect(request: models.ConnectRequest) -> models.Done:
         """Stay connected with a node."""
-        await node.connect(node.located(NodeUri.parse(request.node)))
+        await owner.connect(node.located(NodeUri.parse(request.node)))
         return models.Done()
 
     @api.get("/history")

@@ -267,8 +267,13 @@ class Chain:
         calls = [self._contract.functions.registerSecrets(list(part)) for part in parts]
         await asyncio.gather(*(self._send(call, is_urgent=True) for call in calls))
 
+    async def claimable(self, token: Address) -> int:
+        """What could not be paid out to us: the token refused it, wei or the token's units. ChainFailure."""
+        waiting = self._contract.functions.claimable(checksum(token), self._sender.address)
+        return int(await self._call(lambda: waiting.call()))
+
     async def claim(self, token: Address) -> Any:
-        """What could not be paid out to us before."""
+        """Have it paid out. ChainFailure where the token still refuses."""
         return await self._send(self._contract.functions.claim(checksum(token), self._sender.address))
 
     async def send(self) -> None:

@@ -326,6 +326,14 @@ def _rebalance(node: Client, out: str, into: str, amount: str, most_fee: str) ->
     )
 
 
+@click.option("--chain", default="L2", show_default=True)
+@click.option("--token", help="Address of an ERC-20; without it: ether.")
+def _claim(node: Client, chain: str, token: str | None) -> Answer:
+    """Get what a settlement could not pay out, because the token refused."""
+    content = node.post("/claim", chain=chain, token=token)
+    return _say(content, f"claimed {content['amount']}" + (" units" if token else " wei"))
+
+
 @click.argument("to")
 @click.argument("amount", type=AMOUNT)
 @click.option("--chain", default="L2", show_default=True)
@@ -429,6 +437,7 @@ def commands() -> list[click.Command]:
         _invoices,
         _payments,
         _rebalance,
+        _claim,
         _route,
         _network,
         _towers,

@@ -78,6 +78,19 @@ class RebalanceRequest(Strict):
     most_fee: Amount = "0"
 
 
+class ClaimRequest(Strict):
+    """What a settlement could not pay out."""
+
+    chain: str
+    token: AddressText | None = None
+
+
+class Claimed(BaseModel):
+    """It is in our account."""
+
+    amount: Amount
+
+
 class ConnectRequest(Strict):
     """A node to stay connected with."""
 

@@ -1,19 +1,18 @@
-"""The node: its chains, its channels, its neighbours, and what its owner can ask for."""
+"""The node: its chains, its channels, its neighbours, and the clock that it goes by."""
 
 import asyncio
-import os
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from eth_account.signers.local import LocalAccount
 
-from channels.chain import Chain, ChainFailure, ChainSettings
-from channels.channel import Asset, Channel, asset
+from channels.chain import Chain, ChainSettings
+from channels.channel import Asset, Channel
 from channels.chores import Chores
 from channels.chronicle import Chronicle
 from channels.crier import Crier
@@ -21,40 +20,29 @@ from channels.forced import add_forced_way
 from channels.invoices import Invoices
 from channels.link import Certificate
 from channels.neighbours import Neighbours
-from channels.payments import NotPaid, Order, Payments
-from channels.peer import ChannelBroken, ChannelEnded, NotConnected, NotGranted, Peer
-from channels.records import InvoiceRecord, PaymentRecord
+from channels.opening import MOST_CHANNELS, Opening
+from channels.payments import Payments
+from channels.peer import ChannelBroken, ChannelEnded, Peer
+from channels.records import PaymentRecord
 from channels.session import Session
-from channels.store import Journal, Store, write_end, write_node
+from channels.store import Journal, Store, write_end
 from channels.switch import Switch
 from channels.towers import Towers
 from tandem.channels.closing import Settle, moves, owes, to_register
 from tandem.channels.endpoint import Endpoint
 from tandem.channels.identity import Identity, NodeUri, address_of_public_key
-from tandem.channels.invoices import decode_invoice
 from tandem.channels.ledger import OnChain, Status
-from tandem.channels.operations import InvalidUpdate, Pay
-from tandem.channels.routing import Edge, EdgeTerms, FailureMemory, Leg, Limits, Network, find_way
+from tandem.channels.routing import Edge, EdgeTerms, FailureMemory, Network
 from tandem.channels.settlement import Funds
-from tandem.channels.states import MOST_AMOUNT, MOST_LOCKS, ChannelKey, Side
+from tandem.channels.states import MOST_AMOUNT, MOST_LOCKS, Side
 from tandem.channels.wire import AskOpen, Declined, Message, News, Welcome
-from tandem.errors import TandemError
 from tandem.primitives.types import ZERO_HASH, Address, Hash, Seconds
 
 TICK = 0.5
 """Seconds between two looks at the clock."""
-OPEN_TIMEOUT = 15.0
-"""Seconds that the other side has to answer when a channel is to be opened."""
 DEPOSIT_TIME = 5.0
 """Seconds until a deposit that is mined shows in the ledger."""
-WAY_TIME = Seconds(5)
-"""That a payment may take until the last hop looks at its lock."""
-MOST_WINDOW = Seconds(90 * 86_400)
-MOST_CHANNELS = 10_000
-
-
-class Refusal(TandemError):
-    """What the owner asks for cannot be done. The message says why, and what to do."""
+Result = TypeVar("Result")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +78,15 @@ class Node:
         self.chains = {chain.chain_id: Chain(chain, account) for chain in settings.chains}
         self._forced = add_forced_way(self.chains, *settings.inbox)
         self.channels: dict[Hash, Channel] = {}
+        self.opening = Opening(self.identity.address, self.chains, self.channels)
         self.is_ready = False
         """Whether all chains are read and channels are in use."""
         self._store = store
-        self._journal = Journal(store)
-        self.chronicle = Chronicle(store, self._journal)
+        self.journal = Journal(store)
+        self.chronicle = Chronicle(store, self.journal)
         self.memory = FailureMemory()
-        self.invoices = Invoices(self.identity, store, self._journal)
-        self.payments = Payments(self.identity, store, self._journal, self, self.memory, self._tell_payment)
+        self.invoices = Invoices(self.identity, store, self.journal)
+        self.payments = Payments(self.identity, store, self.journal, self, self.memory, self._tell_payment)
         self.switch = Switch(
             self.identity, self.channels, self.edge_terms, self.invoices, self.payments, self.chronicle
         )
@@ -110,15 +99,13 @@ class Node:
             self.edge_terms,
         )
         self.towers = Towers(
-            self.identity, self.neighbours, store, self._journal, self.channels, settings.towers, settings.tower_ppm
+            self.identity, self.neighbours, store, self.journal, self.channels, settings.towers, settings.tower_ppm
         )
         self._to_close: set[Hash] = set()
         """Channels that their owner wants to close alone."""
         self._owed_since: dict[Hash, Seconds] = {}
         """Channels whose other side has not paid what the chain says: it has a while to do so."""
         self._unwanted: dict[Hash, str] = {}
-        self._asked: dict[Hash, asyncio.Future[None]] = {}
-        """Channels that we want to open, until the other side answers."""
         self._depositing: Counter[Hash] = Counter()
         """Own deposits that are on their way, by channel."""
         self._seen_closing: set[Hash] = set()
@@ -143,7 +130,7 @@ class Node:
                 await self._take_up()
                 tasks.create_task(self.neighbours.serve(self.settings.host, self.settings.port, certificate))
                 tasks.create_task(self.crier.run(lambda: self.channels.values()))
-                tasks.create_task(self._journal.watch())
+                tasks.create_task(self.journal.watch())
                 tasks.create_task(self.towers.run())
                 if self._forced is not None:
                     tasks.create_task(self._forced.watch())
@@ -236,14 +223,14 @@ class Node:
         is_new = self._store.chain_of(key.id) is None
         kept = self._store.load(blank)
         if is_new:
-            await self._journal.keep(kept)
+            await self.journal.keep(kept)
         peer = Peer(
             kept,
-            self._journal.keep,
+            self.journal.keep,
             self.identity.sign,
             self.switch,
             lambda: float(chain.now()),
-            lambda: self._why_no_end(chain, key.id),
+            lambda: self.why_no_end(chain, key.id),
         )
         channel = Channel(key, chain, peer)
         self.channels[key.id] = channel
@@ -261,7 +248,7 @@ class Node:
             del self.channels[key.id]
             self._talks.pop(key.id).cancel()
         if self._store.chain_of(key.id) is not None:
-            await self._journal.write(write_end(key.id))
+            await self.journal.write(write_end(key.id))
             self.chronicle.note("settled", channel=key.id, amount=on_chain.pays[key.side(self.identity.address)])
 
     async def _converse(self, channel: Channel) -> None:
@@ -297,7 +284,7 @@ class Node:
         if on_chain is None:
             return
         if side.asked_close or side.signed_close or any(side.withdrawals):
-            self._spawn(channel.peer.refresh(chain.certain_time))
+            self.spawn(channel.peer.refresh(chain.certain_time))
         for move in moves(side, on_chain, chain.timing, chain.now()):
             if isinstance(move, Settle):
                 self._chores.start(channel.id, "settle", partial(chain.settle, on_chain))
@@ -331,10 +318,46 @@ class Node:
         await chain.register_secrets(secrets)
         self.chronicle.note("registered", chain=chain.name, secrets=str(len(secrets)))
 
-    def _spawn(self, work: Coroutine[Any, Any, Any]) -> None:
+    def spawn(self, work: Coroutine[Any, Any, Result]) -> asyncio.Task[Result]:
+        """Work that goes on when who has asked for it is gone, and ends with the node."""
         task = asyncio.create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
+
+    # -- money on its way
+
+    async def deposit(self, channel: Channel, amount: int) -> None:
+        """Pay in for ourselves; until the ledger shows it, the channel does not end by consent. ChainFailure."""
+        self._depositing[channel.id] += 1
+        try:
+            await channel.chain.deposit(channel.key, channel.side.side, amount)
+        finally:
+            self.spawn(self._deposit_is_known(channel.id))
+
+    async def _deposit_is_known(self, channel: Hash) -> None:
+        """Some time after: until then the ledger may not show it."""
+        await asyncio.sleep(DEPOSIT_TIME)
+        self._depositing[channel] -= 1
+
+    def why_no_end(self, chain: Chain, channel: Hash) -> str | None:
+        """By consent: what was paid in and is not in the balances would be side 0's."""
+        latest, certain = chain.latest.channels.get(channel), chain.certain.channels.get(channel)
+        is_settled = latest is not None and certain is not None and latest.funds == certain.funds
+        return None if is_settled and not self._depositing[channel] else "a deposit or withdrawal is not certain yet"
+
+    async def keep_closing(self, channel: Channel) -> None:
+        """Begin the window, and try until it is done. ChainFailure where the first try fails."""
+        self._to_close.add(channel.id)
+        await self._close_alone(channel, "its owner wants it")
+
+    async def _close_alone(self, channel: Channel, reason: str) -> None:
+        self._log.warning("closing alone", channel=channel.id[:4].hex(), reason=reason)
+        channel.peer.end("the channel is being closed on chain")
+        side = channel.side
+        lanes = (side.theirs, side.mine) if side.side else (side.mine, side.theirs)
+        await channel.chain.close(channel.key, lanes)
+        self.chronicle.note("closed", channel=channel.id, reason=reason)
 
     # -- neighbours
 
@@ -350,259 +373,11 @@ class Node:
             case News():
                 self.crier.take(session, message)
             case AskOpen():
-                reason = self._why_not(session, message)
-                await session.send(Welcome(message.channel) if reason is None else Declined(message.channel, reason))
-            case Welcome(channel):
-                self._answered(channel, None)
-            case Declined(channel, reason) if channel in self._asked:
-                self._answered(channel, reason)
+                await session.send(self.opening.answer(session, message))
+            case Welcome() | Declined() if self.opening.is_asked(message.channel):
+                self.opening.take(message)
             case _:
                 await self.towers.take(session, message)
-
-    def _why_not(self, session: Session, ask: AskOpen) -> str | None:
-        """Whether a channel that another node wants to open would be used."""
-        chain = self.chains.get(ask.chain_id)
-        if chain is None:
-            return f"this node has no chain {ask.chain_id}"
-        key = ChannelKey(session.address, self.identity.address, ask.token, ask.window, ask.salt)
-        if key.id != ask.channel:
-            return "the channel's name is another"
-        if not chain.timing.least_window <= ask.window <= MOST_WINDOW:
-            return f"the window must be {chain.timing.least_window} to {MOST_WINDOW} s"
-        if len(self.channels) >= MOST_CHANNELS:
-            return "this node has too many channels"
-        return None
-
-    def _answered(self, channel: Hash, reason: str | None) -> None:
-        asked = self._asked.get(channel)
-        if asked is None or asked.done():
-            return
-        if reason is None:
-            asked.set_result(None)
-        else:
-            asked.set_exception(Refusal(f"the other side refuses the channel: {reason}"))
-
-    # -- what is asked of us: channels
-
-    async def connect(self, uri: NodeUri) -> Session:
-        """Stay connected to a node, also after a restart. NotConnected."""
-        session = await self.neighbours.reach(uri)
-        if uri.url:
-            await self._journal.write(write_node(session.address, uri.public_key, uri.url))
-        return session
-
-    async def open(self, uri: NodeUri, chain: Chain, token: Address, amount: int, window: Seconds | None) -> Hash:
-        """A channel with a node, with a deposit of our own. Its name. Refusal, NotConnected, ChainFailure."""
-        self._check_amount(amount)
-        length = window if window is not None else chain.timing.window
-        if not chain.timing.least_window <= length <= MOST_WINDOW:
-            raise Refusal(f"the window must be {chain.timing.least_window} to {MOST_WINDOW} s, not {length}")
-        await self._check_balance(chain, token, amount)
-        session = await self.connect(self.located(uri))
-        salt = Hash(os.urandom(32))
-        key = ChannelKey(self.identity.address, session.address, token, length, salt)
-        asked = self._asked[key.id] = asyncio.get_running_loop().create_future()
-        try:
-            await session.send(AskOpen(key.id, chain.id, token, length, salt, amount))
-            async with asyncio.timeout(OPEN_TIMEOUT):
-                await asked
-        except TimeoutError as reason:
-            raise NotConnected("the other side does not answer: try again later") from reason
-        except ConnectionError as reason:
-            raise NotConnected("the connection was lost: try again") from reason
-        finally:
-            del self._asked[key.id]
-        await chain.open(key, amount)
-        return key.id
-
-    async def deposit(self, channel: Channel, amount: int) -> None:
-        """Pay in for ourselves. Refusal, ChainFailure."""
-        self._check_amount(amount)
-        self._check_open(channel)
-        await self._check_balance(channel.chain, channel.key.token, amount)
-        if channel.side.asked_close is not None or channel.side.signed_close is not None:
-            raise Refusal("the channel ends by consent: what is paid in now would be the other side's")
-        self._depositing[channel.id] += 1
-        try:
-            await channel.chain.deposit(channel.key, channel.side.side, amount)
-        finally:
-            self._spawn(self._deposit_is_known(channel.id))
-        self.chronicle.note("deposited", channel=channel.id, amount=amount)
-
-    async def _deposit_is_known(self, channel: Hash) -> None:
-        """Some time after: until then the ledger may not show it."""
-        await asyncio.sleep(DEPOSIT_TIME)
-        self._depositing[channel] -= 1
-
-    def _why_no_end(self, chain: Chain, channel: Hash) -> str | None:
-        """By consent: what was paid in and is not in the balances would be side 0's."""
-        latest, certain = chain.latest.channels.get(channel), chain.certain.channels.get(channel)
-        is_settled = latest is not None and certain is not None and latest.funds == certain.funds
-        return None if is_settled and not self._depositing[channel] else "a deposit or withdrawal is not certain yet"
-
-    async def withdraw(self, channel: Channel, amount: int) -> None:
-        """Take money out, by the other side's consent; the channel stays open. Refusal, NotGranted, ChainFailure."""
-        self._check_amount(amount)
-        self._check_open(channel)
-        valid_until = Seconds(channel.chain.now() + channel.chain.timing.consent)
-        taken, theirs = await self._granted(channel, channel.peer.withdraw(amount, valid_until))
-        ours = self.identity.sign(channel.side.withdrawal_digest(taken))
-        await channel.chain.withdraw(channel.key, taken, self._both(channel, ours, theirs))
-        self.chronicle.note("withdrawn", channel=channel.id, amount=amount)
-
-    async def close(self, channel: Channel) -> None:
-        """End a channel together, at once. Refusal, NotGranted, NotConnected, ChainFailure."""
-        self._check_open(channel)
-        reason = self._why_no_end(channel.chain, channel.id)
-        if reason is not None:
-            raise Refusal(f"{reason}: wait until it is, or close alone")
-        valid_until = Seconds(channel.chain.now() + channel.chain.timing.consent)
-        close, theirs = await self._granted(channel, channel.peer.close(valid_until))
-        ours = self.identity.sign(channel.side.close_digest(close))
-        await channel.chain.coop_close(channel.key, close, self._both(channel, ours, theirs))
-
-    async def close_alone(self, channel: Channel) -> None:
-        """Begin the window. It is settled when that is over. Refusal, ChainFailure."""
-        if channel.chain.latest.channels[channel.id].status != Status.OPEN:
-            raise Refusal("the channel is being closed already: it is settled when its window is over")
-        self._to_close.add(channel.id)
-        try:
-            await self._close_alone(channel, "its owner wants it")
-        except ChainFailure as reason:
-            raise ChainFailure(f"{reason}; it is tried again until it is done, or this node is stopped") from reason
-
-    async def _close_alone(self, channel: Channel, reason: str) -> None:
-        self._log.warning("closing alone", channel=channel.id[:4].hex(), reason=reason)
-        channel.peer.end("the channel is being closed on chain")
-        side = channel.side
-        lanes = (side.theirs, side.mine) if side.side else (side.mine, side.theirs)
-        await channel.chain.close(channel.key, lanes)
-        self.chronicle.note("closed", channel=channel.id, reason=reason)
-
-    async def _granted(self, channel: Channel, work: Coroutine[Any, Any, Any]) -> Any:
-        try:
-            async with asyncio.timeout(OPEN_TIMEOUT):
-                return await work
-        except TimeoutError as reason:
-            raise NotGranted("the other side does not answer: try again, or close alone") from reason
-        except InvalidUpdate as reason:
-            raise Refusal(str(reason)) from reason
-
-    def _both(self, channel: Channel, ours: bytes, theirs: bytes) -> tuple[bytes, bytes]:
-        return (theirs, ours) if channel.side.side else (ours, theirs)
-
-    @staticmethod
-    def _check_amount(amount: int) -> None:
-        if not 0 < amount < 2**96:
-            raise Refusal("an amount is more than nothing and has up to 96 bits")
-
-    def _check_open(self, channel: Channel) -> None:
-        if channel.chain.latest.channels[channel.id].status != Status.OPEN or channel.peer.trouble is not None:
-            raise Refusal(f"nothing can be done in this channel: {channel.peer.trouble or 'it is being closed'}")
-
-    async def _check_balance(self, chain: Chain, token: Address, amount: int) -> None:
-        balance = await chain.balance(token)
-        if balance < amount:
-            raise Refusal(f"{amount} are to be paid in, the account has {balance} on {chain.name}")
-
-    # -- what is asked of us: payments
-
-    async def pay_directly(self, channel: Channel, amount: int) -> None:
-        """Over one channel, for good, without an invoice. Refusal, NotConnected."""
-        self._check_amount(amount)
-        try:
-            await channel.peer.do(Pay(amount), is_patient=False)
-        except InvalidUpdate as reason:
-            raise Refusal(str(reason)) from reason
-        self.chronicle.note("paid", channel=channel.id, amount=amount)
-
-    async def pay(self, line: str, most_fee: int | None = None) -> PaymentRecord:
-        """An invoice, over as many hops as it takes. EncodingError, BadSignature, NotPaid."""
-        invoice = decode_invoice(line)
-        if self.now() > invoice.expires:
-            raise NotPaid("the invoice has expired: ask for a new one")
-        if invoice.payee == self.identity.public_key:
-            raise NotPaid("the invoice is our own: to move money between channels, rebalance")
-        most = invoice.amount // 20 + 1_000 if most_fee is None else most_fee
-        order = Order(
-            invoice.ref,
-            invoice.payee,
-            asset(invoice.chain_id, invoice.token),
-            invoice.amount,
-            invoice.payment_secret,
-            self._final_delta(invoice.final_delta),
-            most,
-            invoice.description,
-        )
-        return await self._pay(order)
-
-    async def rebalance(self, out: Channel, into: Channel, amount: int, most_fee: int) -> PaymentRecord:
-        """Move money from one channel of ours to another, in a circle over others. NotPaid."""
-        self._check_amount(amount)
-        record = await self.invoices.create(
-            into.chain.domain, into.key.token, amount, Seconds(3_600), self._final_delta(Seconds(0)), "rebalancing"
-        )
-        invoice = decode_invoice(record.line)
-        order = Order(
-            invoice.ref,
-            self.identity.public_key,
-            into.asset,
-            amount,
-            invoice.payment_secret,
-            invoice.final_delta,
-            most_fee,
-            "rebalancing",
-            out.id,
-            into.id,
-        )
-        return await self._pay(order)
-
-    async def _pay(self, order: Order) -> PaymentRecord:
-        """A payment goes on when who has asked for it is gone."""
-        task = asyncio.ensure_future(self.payments.pay(order))
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
-        return await asyncio.shield(task)
-
-    async def invoice(
-        self, chain: Chain, token: Address, amount: int, life: Seconds, description: str, is_held: bool
-    ) -> InvoiceRecord:
-        """Ask for money. Refusal, EncodingError."""
-        self._check_amount(amount)
-        if life <= 0:
-            raise Refusal("an invoice is valid for more than no time")
-        final_delta = max(each.timing.final_delta for each in self.chains.values())
-        return await self.invoices.create(chain.domain, token, amount, life, final_delta, description, is_held)
-
-    async def decide(self, ref: Hash, is_taken: bool) -> None:
-        """Take or refuse what is held for an invoice. Refusal where nothing is."""
-        held = self.switch.waiting(ref)
-        if not self.invoices.is_waiting(ref) or held is None:
-            raise Refusal("nothing is held for this invoice")
-        channel, lock = held
-        if is_taken and lock.expiry < channel.chain.now() + channel.chain.timing.settle:
-            raise Refusal("it is too late to take it: its lock expires before a transaction is sure to be mined")
-        if not is_taken:
-            self.invoices.refuse(ref)
-            await self.switch.refuse(ref)
-            return
-        secret = await self.invoices.release(ref)
-        if secret is not None:
-            await self.switch.claim(secret)
-
-    def route(self, payee: bytes, wanted: Asset, amount: int) -> tuple[Leg, ...]:
-        """A way as a payment would take it now. NoWay."""
-        now = self.now()
-        limits = Limits(amount, self.latest_expiry())
-        expiry = Seconds(now + self._final_delta(Seconds(0)))
-        target = address_of_public_key(payee)
-        return find_way(self.network(wanted), self.identity.address, target, amount, expiry, self.memory, limits, now)
-
-    def _final_delta(self, wanted: Seconds) -> Seconds:
-        """With some time for the way."""
-        least = max(chain.timing.final_delta for chain in self.chains.values())
-        grace = max(chain.timing.grace for chain in self.chains.values())
-        return Seconds(max(wanted, least) + max(grace, WAY_TIME))
 
     def _tell_payment(self, record: PaymentRecord) -> None:
         self.chronicle.note(

@@ -9,6 +9,7 @@ from web3.contract import Contract
 from localnet.channel_node import ChannelNode, NodeSays
 from story.stage import ROOT
 from tests.support.channel_net import ChannelNet, ether
+from tests.support.solidity import compile_contracts
 
 pytestmark = pytest.mark.e2e
 TOKEN = ROOT / "examples" / "paid_api" / "PaymentToken.json"
@@ -19,6 +20,7 @@ class Shop:
     """A - B - C with channels in a token; A - B with one in ether."""
 
     def __init__(self, world: ChannelNet) -> None:
+        self.l1, self.manager = world.l1, world.net.deployment.l1.channel_manager
         self.a, self.b, self.c = world.start("ABC")
         self.accounts = {node: Account.from_key(node.key) for node in (self.a, self.b, self.c)}
         self.token: Contract
@@ -75,3 +77,23 @@ def test_what_the_account_does_not_have_is_not_paid_in(shop: Shop) -> None:
     with pytest.raises(NodeSays) as said:
         shop.a.post("/channels", node=shop.b.uri, chain="L1", amount="1", token=nothing)
     assert said.value.error == "ChainFailure"
+
+
+def test_what_a_token_refuses_to_pay_out_waits_to_be_claimed(shop: Shop) -> None:
+    a, account = shop.a, shop.accounts[shop.a]
+    odd = compile_contracts("test/OddERC20.sol")["OddERC20"]
+    sent = shop.l1.send(account, {"data": "0x" + odd.creation.hex(), "value": 0})
+    token = shop.l1.web3.eth.contract(address=sent.receipt["contractAddress"], abi=odd.abi)
+    shop.l1.call(account, token.functions.mint(account.address, 700))
+    channel = a.open(shop.b, 700, token=token.address)
+    shop.l1.call(account, token.functions.setHook(shop.manager, b"????"))  # which fails
+    a.wait("the end by consent", lambda: a.post(f"/channels/{channel}/close"))
+    a.wait("the settlement", lambda: all(each["id"] != channel for each in a.channels()))
+    with pytest.raises(NodeSays, match="claim") as said:
+        a.post("/claim", chain="L1", token=token.address)
+    assert said.value.error == "ChainFailure"
+    shop.l1.call(account, token.functions.setHook("0x" + "00" * 20, b""))
+    assert a.post("/claim", chain="L1", token=token.address) == {"amount": "700"}
+    assert token.functions.balanceOf(account.address).call() == 700
+    with pytest.raises(NodeSays, match="nothing waits to be claimed on L1"):
+        a.post("/claim", chain="L1", token=token.address)

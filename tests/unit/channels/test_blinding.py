@@ -15,34 +15,21 @@ from coincurve import PrivateKey
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tandem.channels.blinded_payments import Payload, PaymentData, PaymentStep, payment_hops, take_payment
 from tandem.channels.blinding import (
-    LARGE,
     BlindedPath,
     BlindingError,
     Constraints,
     HopData,
-    MessagePayload,
-    OnionMessage,
-    Payload,
-    PaymentData,
-    PaymentStep,
     Relay,
     constrain,
     join,
-    make_message,
     make_path,
     pad,
-    payment_hops,
     read_features,
-    read_short,
-    read_stream,
     share,
-    take_message,
-    take_payment,
     total_relay,
     write_features,
-    write_short,
-    write_stream,
 )
 from tandem.channels.onion import (
     FRAME,
@@ -61,6 +48,8 @@ from tandem.channels.onion import (
     read_bigsize,
     wrap_failure,
 )
+from tandem.channels.onion_messages import LARGE, MessagePayload, OnionMessage, make_message, take_message
+from tandem.channels.tlv import read_short, read_stream, write_short, write_stream
 from tandem.primitives.hashing import keccak
 
 VECTORS = Path(os.environ.get("TANDEM_VECTORS", Path(__file__).parents[4] / "shared" / "vectors")) / "bolt04"

@@ -6,10 +6,9 @@ from contextlib import contextmanager
 from threading import Event
 from typing import Any
 
-import requests
 from eth_account.signers.local import LocalAccount
 from web3.contract.contract import ContractFunction
-from web3.exceptions import BlockNotFound, Web3Exception
+from web3.exceptions import BlockNotFound, ContractCustomError, ContractLogicError
 
 from examples.paid_api.errors import ChainFailed, NotSold, Rejected
 from examples.paid_api.scheme import (
@@ -24,8 +23,8 @@ from examples.paid_api.scheme import (
 from examples.paid_api.store import OnChain
 from tandem.channels.signing import sign_digest
 from tandem.errors import ConfigError
-from tandem.l1.contracts import abi, checksum, connect, explain
-from tandem.l1.sender import GaveUp, L1Sender, SendFailure
+from tandem.l1.contracts import NO_ANSWER, NONSENSE, abi, checksum, connect, explain
+from tandem.l1.sender import L1Sender, NonceTaken, Reverted, SendFailure
 from tandem.primitives.types import Address, Hash, Seconds
 
 MOST_CLAIMS = 100
@@ -97,6 +96,12 @@ class Chain:
             nonce = functions.refundNonce(channel_id).call()
         return OnChain(Units(balance), Units(claimed), Seconds(since), nonce, time.time())
 
+    def final_claimed(self, channel_id: Hash) -> Units:
+        """What was claimed as of a block that stays. ChainFailed."""
+        with _answering():
+            _, claimed = self._contract.functions.channels(channel_id).call(block_identifier="finalized")
+        return Units(claimed)
+
     def unsettled(self, receiver: Address, token: Address) -> Units:
         """What a receiver has claimed and was not paid yet. ChainFailed."""
         with _answering():
@@ -116,12 +121,24 @@ class Chain:
             "baseFeePerGas": block["baseFeePerGas"],
         }
 
+    # -- what it would say to a transaction of ours: Rejected where it would refuse
+
+    def try_deposit(self, config: ChannelConfig, deposit: Deposit) -> None:
+        """For nothing, and as things are now."""
+        self._try(self._deposit(config, deposit))
+
+    def try_refund(self, config: ChannelConfig, claims: Sequence[Claim], amount: Units) -> None:
+        """The same, and before anything is signed: our account may claim and refund by itself."""
+        encode = self._contract.encode_abi
+        calls = [encode("claim", (self._rows(claims),))] if claims else []
+        calls.append(encode("refund", (config.abi, amount)))
+        self._try(self._contract.functions.multicall(calls))
+
     # -- what the service does; each returns the transaction's hash
 
     def deposit(self, config: ChannelConfig, deposit: Deposit) -> str:
         """Bring a client's authorization. Rejected, and mostly before it was sent, where it is not good."""
-        call = self._contract.functions.deposit(config.abi, deposit.amount, checksum(COLLECTOR), deposit.collector_data)
-        return self._send(call)
+        return self._send(self._deposit(config, deposit))
 
     def claim(self, claims: Sequence[Claim]) -> str:
         """At most MOST_CLAIMS."""
@@ -139,13 +156,23 @@ class Chain:
         calls.append(encode("refundWithSignature", (config.abi, amount, nonce, signature)))
         return self._send(self._contract.functions.multicall(calls))
 
+    def _deposit(self, config: ChannelConfig, deposit: Deposit) -> ContractFunction:
+        arguments = (config.abi, deposit.amount, checksum(COLLECTOR), deposit.collector_data)
+        return self._contract.functions.deposit(*arguments)
+
+    def _rows(self, claims: Sequence[Claim]) -> list[Any]:
+        return [((claim.config.abi, claim.most), claim.signature, claim.total) for claim in claims]
+
     def _signed(self, claims: Sequence[Claim]) -> tuple[list[Any], bytes]:
         """Arguments of claimWithSignature."""
-        rows = [((claim.config.abi, claim.most), claim.signature, claim.total) for claim in claims]
-        return rows, self._sign(self.domain.claims(claims))
+        return self._rows(claims), self._sign(self.domain.claims(claims))
 
     def _sign(self, digest: Hash) -> bytes:
         return sign_digest(digest, bytes(self._account.key))
+
+    def _try(self, call: ContractFunction) -> None:
+        with _answering():
+            call.call({"from": self._account.address})
 
     def _send(self, call: ContractFunction) -> str:
         with _answering():
@@ -160,9 +187,11 @@ def _answering() -> Iterator[None]:
         yield
     except BlockNotFound as reason:
         raise NotSold(str(reason)) from reason
-    except (GaveUp, requests.RequestException, OSError) as reason:
-        raise ChainFailed(str(reason)) from reason
-    except SendFailure as reason:
-        raise Rejected(str(reason)) from reason
-    except Web3Exception as reason:
+    except (Reverted, ContractLogicError, ContractCustomError) as reason:
         raise Rejected(explain(reason)) from reason
+    except NonceTaken as reason:
+        raise ChainFailed(f"another program sends by our account, and was first: ask again ({reason})") from reason
+    except NONSENSE as reason:
+        raise ChainFailed(f"L2's answer makes no sense: {reason!r}") from reason
+    except (SendFailure, *NO_ANSWER) as reason:
+        raise ChainFailed(str(reason)) from reason

@@ -5,8 +5,10 @@ SaleFailed
 ├── NotSold          there is no such thing: 404
 ├── NotPaid          402, with x402's name of the reason
 │   └── OutOfStep    the client is wrong about its channel: 402 with what the service knows, and it asks again
+├── NotNow           later it may be: 503
+│   └── NotCollected what was sold is not safe, and nothing more is sold before it is
 └── ChainFailed      L2 does not answer: 502
-    └── Rejected     it does, and refuses a transaction
+    └── Rejected     it does, and a contract refuses a call
 """
 
 from collections.abc import Mapping
@@ -46,9 +48,17 @@ class OutOfStep(NotPaid):
         self.state = state
 
 
+class NotNow(SaleFailed):
+    """Later it may be. The message says when."""
+
+
+class NotCollected(NotNow):
+    """Too long ago that vouchers were turned into money: their payers could be quicker."""
+
+
 class ChainFailed(SaleFailed):
-    """L2 does not answer, or not in time."""
+    """L2 does not answer, or not in time, or what makes no sense."""
 
 
 class Rejected(ChainFailed):
-    """L2 refuses a transaction, or a contract does."""
+    """A contract refuses a call."""

@@ -6,26 +6,30 @@ GET /blocks/{number}    facts about a block of L2, for the price
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import dataclass, field
 
 import structlog
 from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from examples.paid_api.chain import Chain
 from examples.paid_api.collecting import collect
-from examples.paid_api.errors import Malformed, NotPaid, NotSold, OutOfStep, SaleFailed
-from examples.paid_api.scheme import RefundRequest
+from examples.paid_api.errors import Malformed, NotNow, NotPaid, NotSold, OutOfStep, SaleFailed
+from examples.paid_api.scheme import Payment, RefundRequest
 from examples.paid_api.store import Store
 from examples.paid_api.till import Till
 from examples.paid_api.wire import REQUIRED, RESPONSE, SIGNATURE, decode_payment, payment_required
 
-MOST_NUMBER = 2**63
-"""Of blocks: what JSON-RPC takes is less."""
+BLOCK_NUMBER = re.compile(r"[0-9]{1,18}")
+"""What JSON-RPC takes, and int() too: it raises where there are thousands of digits."""
+SENDERS = 8
+"""Requests at once that may wait for a transaction: the other threads (of about 40) are for vouchers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +41,7 @@ class Shop:
     store: Store
     collect_every: float
     """Seconds; 0: only when told to."""
+    senders: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(SENDERS))
 
 
 def make_app(shop: Shop) -> Starlette:
@@ -45,9 +50,9 @@ def make_app(shop: Shop) -> Starlette:
     def index(_: Request) -> Response:
         return JSONResponse({"sells": "/blocks/{number}", "offer": shop.till.offer.json})
 
-    def block(request: Request) -> Response:
-        number = int(request.path_params["number"])
-        return charged(shop.till, request, lambda: json.dumps(shop.chain.block_facts(_block_number(number))))
+    async def block(request: Request) -> Response:
+        number = _block_number(request.path_params["number"])
+        return await charged(shop, request, lambda: json.dumps(shop.chain.block_facts(number)))
 
     @asynccontextmanager
     async def collecting(_: Starlette) -> AsyncIterator[None]:
@@ -61,19 +66,25 @@ def make_app(shop: Shop) -> Starlette:
                     await task
 
     return Starlette(
-        routes=[Route("/", index), Route("/blocks/{number:int}", block)],
+        routes=[Route("/", index), Route("/blocks/{number}", block)],
         exception_handlers={SaleFailed: _failed},
         lifespan=collecting,
     )
 
 
-def charged(till: Till, request: Request, work: Callable[[], str]) -> Response:
+async def charged(shop: Shop, request: Request, work: Callable[[], str]) -> Response:
     """Answer a request for what `work` makes (JSON), if it is paid for. Anything can be sold like this."""
     header = request.headers.get(SIGNATURE)
     if header is None:
-        return _ask(till, request, "Payment required", "this is sold: pay by x402's scheme batch-settlement")
+        return _ask(shop.till, request, "Payment required", "this is sold: pay by x402's scheme batch-settlement")
+    payment = decode_payment(header)
+    is_sending = isinstance(payment, RefundRequest) or payment.deposit is not None
+    async with shop.senders if is_sending else nullcontext():
+        return await run_in_threadpool(_answer, shop.till, request, payment, work)
+
+
+def _answer(till: Till, request: Request, payment: Payment | RefundRequest, work: Callable[[], str]) -> Response:
     try:
-        payment = decode_payment(header)
         if isinstance(payment, RefundRequest):
             return JSONResponse({"refunded": True}, headers={RESPONSE: till.refund(payment)})
         sale = till.sell(payment, f"{request.method} {request.url.path}?{request.url.query}", work)
@@ -89,21 +100,25 @@ def _ask(till: Till, request: Request, error: str, message: str, reason: NotPaid
 
 
 def _failed(_: Request, error: Exception) -> Response:
-    status = 400 if isinstance(error, Malformed) else 404 if isinstance(error, NotSold) else 502
+    known = ((Malformed, 400), (NotSold, 404), (NotNow, 503))
+    status = next((status for kind, status in known if isinstance(error, kind)), 502)
     return JSONResponse({"error": type(error).__name__, "message": str(error)}, status)
 
 
-def _block_number(number: int) -> int:
-    if number >= MOST_NUMBER:
-        raise NotSold(f"there is no block {number}")
-    return number
+def _block_number(text: str) -> int:
+    if not BLOCK_NUMBER.fullmatch(text):
+        raise NotSold(f"there is no block {text[:40]}")
+    return int(text)
 
 
 async def _collect_again(shop: Shop) -> None:
-    """Again and again. What fails is tried again: vouchers do not go bad before their payer asks for the money."""
+    """Again and again, whatever happens: where this ended, payers could take back what they have used."""
+    log = structlog.get_logger("collecting")
     while True:
-        await asyncio.sleep(shop.collect_every)
         try:
             await asyncio.to_thread(collect, shop.chain, shop.store)
         except SaleFailed as reason:
-            structlog.get_logger("collecting").warning("nothing collected", reason=str(reason))
+            log.error("not collected", reason=str(reason), again_in=shop.collect_every)
+        except Exception:
+            log.exception("not collected, and not expected", again_in=shop.collect_every)
+        await asyncio.sleep(shop.collect_every)

@@ -16,9 +16,15 @@ from examples.paid_api.scheme import ChannelConfig, Claim, Units
 from tandem.errors import ConfigError
 from tandem.primitives.types import Address, Hash, Seconds
 
-SCHEMA = 1
-"""Of the table; kept in the file (user_version)."""
-TABLE = "CREATE TABLE channels (id BLOB PRIMARY KEY, record TEXT NOT NULL)"
+SCHEMA = 2
+"""Of the tables; kept in the file (user_version)."""
+TABLES = """
+    CREATE TABLE IF NOT EXISTS channels (id BLOB PRIMARY KEY, record TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS final (id BLOB PRIMARY KEY, claimed TEXT NOT NULL);
+    CREATE TABLE IF NOT EXISTS collected (id INTEGER PRIMARY KEY CHECK (id = 0), at REAL NOT NULL);
+    INSERT OR IGNORE INTO collected VALUES (0, CAST(strftime('%s', 'now') AS REAL));
+"""
+"""Version 1 had the first alone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,10 +42,13 @@ class OnChain:
 
 @dataclass(frozen=True, slots=True)
 class Promise:
-    """A refund that was signed: until its nonce is used, it may come."""
+    """What was signed to be given back: until its nonce is used, it may come."""
 
     nonce: int
     amount: Units
+    """The most that was signed for this nonce."""
+    at: float = 0.0
+    """Seconds, by our clock."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +79,15 @@ class Record:
     last: Sale | None = None
 
     @property
+    def promised(self) -> Units:
+        """What may still be given back of what is on the chain."""
+        promise = self.promise
+        return Units(0) if promise is None or promise.nonce != self.chain.refund_nonce else promise.amount
+
+    @property
     def spendable(self) -> Units:
         """What vouchers can be for, all in all: what is on the chain and promised to nobody."""
-        promise = self.promise
-        is_open = promise is not None and promise.nonce == self.chain.refund_nonce
-        return Units(self.chain.balance - (promise.amount if promise is not None and is_open else 0))
+        return Units(self.chain.balance - self.promised)
 
     @property
     def claim(self) -> Claim | None:
@@ -98,11 +111,11 @@ class Store:
             self._db.execute("PRAGMA journal_mode = WAL")
             self._db.execute("PRAGMA synchronous = FULL")
             [version] = self._db.execute("PRAGMA user_version").fetchone()
-            if version == 0:
-                self._db.executescript(f"BEGIN; {TABLE}; PRAGMA user_version = {SCHEMA}; COMMIT;")
+            if version < SCHEMA:
+                self._db.executescript(f"BEGIN IMMEDIATE; {TABLES} PRAGMA user_version = {SCHEMA}; COMMIT;")
         except sqlite3.DatabaseError as reason:
             raise ConfigError(f"{path} is no database of this service: {reason}") from reason
-        if version not in (0, SCHEMA):
+        if version > SCHEMA:
             raise ConfigError(f"{path} has tables of version {version}, this program knows {SCHEMA}")
 
     def __enter__(self) -> Self:
@@ -111,7 +124,8 @@ class Store:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._db.close()
+        with self._lock:  # SQLite crashes where a thread is amid a statement
+            self._db.close()
 
     def get(self, channel_id: Hash) -> Record | None:
         """None: there was never a sale."""
@@ -131,6 +145,31 @@ class Store:
         for channel_id, record in rows:
             yield _decode(Hash(bytes(channel_id)), record)
 
+    # -- of collecting; apart from the records, which change meanwhile
+
+    def final(self) -> dict[Hash, Units]:
+        """What was claimed for good, of channels where it is known."""
+        with self._lock:
+            rows = self._db.execute("SELECT id, claimed FROM final").fetchall()
+        return {Hash(bytes(channel_id)): Units(int(claimed)) for channel_id, claimed in rows}
+
+    def put_final(self, channel_id: Hash, claimed: Units) -> None:
+        """So much was."""
+        with self._lock:
+            self._db.execute("INSERT OR REPLACE INTO final VALUES (?, ?)", (channel_id, str(claimed)))
+
+    @property
+    def collected_at(self) -> float:
+        """When all was claimed that had been charged, seconds; at first, when the file was made."""
+        with self._lock:
+            [at] = self._db.execute("SELECT at FROM collected").fetchone()
+        return float(at)
+
+    @collected_at.setter
+    def collected_at(self, at: float) -> None:
+        with self._lock:
+            self._db.execute("UPDATE collected SET at = ?", (at,))
+
 
 def _encode(record: Record) -> str:
     config, chain, promise, last = record.config, record.chain, record.promise, record.last
@@ -145,7 +184,7 @@ def _encode(record: Record) -> str:
             "charged": record.charged,
             "signed": record.signed,
             "signature": record.signature.hex(),
-            "promise": None if promise is None else [promise.nonce, promise.amount],
+            "promise": None if promise is None else [promise.nonce, promise.amount, promise.at],
             "last": None if last is None else [last.resource, last.body, last.response, last.sold_at],
         }
     )

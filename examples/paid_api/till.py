@@ -18,17 +18,23 @@ import structlog
 from eth_utils.address import to_checksum_address
 
 from examples.paid_api.chain import Chain
-from examples.paid_api.errors import NotPaid, OutOfStep, Rejected
+from examples.paid_api.errors import NotCollected, NotNow, NotPaid, OutOfStep, Rejected
 from examples.paid_api.scheme import Deposit, Offer, Payment, RefundRequest, Units
 from examples.paid_api.store import Promise, Record, Sale, Store
 from examples.paid_api.wire import encode_header
 from tandem.channels.signing import BadSignature, check_signature
-from tandem.primitives.types import ZERO_ADDRESS, Hash
+from tandem.primitives.types import ZERO_ADDRESS, Hash, Seconds
 
 REMEMBERED = 600.0
 """Seconds in which an answer that got lost is given again."""
 LOOKS = 4
 """How often we look at a channel within the delay of withdrawals, at least: no request to withdraw is missed."""
+COLLECTS = 2
+"""How often all must have been collected within it: else payers could take back what they have used."""
+MARGIN = Seconds(6)
+"""For which a deposit must still be good: as x402's own services have it."""
+REFUND_EVERY = Seconds(3_600)
+"""In each channel: the service pays for the gas."""
 
 
 class Till:
@@ -38,6 +44,7 @@ class Till:
         self.offer = offer
         self._chain = chain
         self._store = store
+        self._started = time.time()
         self._busy: set[Hash] = set()
         self._lock = Lock()
         self._log = structlog.get_logger("till")
@@ -48,8 +55,12 @@ class Till:
             sold = self._sold(record, payment, resource)
             if sold is not None:
                 return sold
+            self._require_collected()
+            record = self._fresh(record)
             self._require(payment, record, Units(record.charged + self.offer.price))
             record = self._with_money(record, payment)
+            if payment.deposit is not None:
+                payment, record = self._tried(payment, record, payment.deposit)
             body = work()
             transaction = "" if payment.deposit is None else self._deposit(payment, payment.deposit)
             if payment.deposit is not None:
@@ -62,18 +73,17 @@ class Till:
         """Give back what was not charged. The header's value."""
         payment = request.payment
         with self._channel(payment) as record:
+            record = self._look(record)
             self._require(payment, record, record.charged)
-            record = self._look(replace(record, signed=payment.most, signature=payment.signature))
-            available = Units(record.chain.balance - record.charged)
-            if available <= 0:
-                raise NotPaid("refund_no_balance", "all of the channel's money is spent")
-            if request.amount == 0:
-                raise NotPaid("refund_amount_invalid", "a refund of nothing")
-            amount = Units(min(available, request.amount or available))
-            nonce = record.chain.refund_nonce
-            # Before it is sent: if we are killed now, it may still come, and no voucher may count on it.
-            self._store.put(replace(record, promise=Promise(nonce, amount)))
+            amount = self._refundable(record, request.amount)
+            record = replace(record, signed=payment.most, signature=payment.signature)
             claims = [] if record.claim is None else [record.claim]
+            self._chain.try_refund(record.config, claims, amount)
+            # Before it is signed: whatever becomes of us, it may come from then on, and no voucher may count on it.
+            # What was signed before for this nonce may come instead.
+            nonce = record.chain.refund_nonce
+            record = replace(record, promise=Promise(nonce, max(amount, record.promised), time.time()))
+            self._store.put(record)
             transaction = self._chain.refund(record.config, claims, nonce, amount)
             record = self._look(record)
             self._store.put(record)
@@ -132,10 +142,22 @@ class Till:
         if payment.most != expected:
             raise OutOfStep(f"the voucher is for {payment.most}, where {expected} is next", _told(record))
 
+    def _require_collected(self) -> None:
+        age, most = time.time() - self._store.collected_at, self.offer.withdraw_delay / COLLECTS
+        if age > most:
+            raise NotCollected(
+                f"what was sold was last collected {age:.0f} seconds ago, and nothing is sold behind {most:g}: "
+                "again when it is collected, by the service or the command collect"
+            )
+
+    def _fresh(self, record: Record) -> Record:
+        """The channel as of not long ago. Of before our start it may be from a backup."""
+        oldest = max(self._started, time.time() - self.offer.withdraw_delay / LOOKS)
+        return self._look(record) if record.chain.read_at < oldest or record.promised else record
+
     def _with_money(self, record: Record, payment: Payment) -> Record:
         """The channel with what this payment needs. NotPaid where there is less, or its payer is about to take it."""
-        delay = self.offer.withdraw_delay
-        if record.chain.read_at < time.time() - delay / LOOKS or payment.most > record.spendable:
+        if payment.most > record.spendable:
             record = self._look(record)
         if record.chain.withdraw_since:
             if record.claim is not None:
@@ -145,29 +167,67 @@ class Till:
         if deposit is None:
             if payment.most > record.spendable:
                 had = f"the voucher is for {payment.most}, and the channel has {record.spendable}"
+                if record.promised:
+                    had += f": a refund of {record.promised} may still come (ask for it again, or deposit)"
                 raise OutOfStep(had, _told(record))
         elif payment.most > record.spendable + deposit.amount:
             raise NotPaid("cumulative_exceeds_balance", "the deposit is too small for the voucher")
         elif deposit.amount < self.offer.least_deposit:
             raise NotPaid("deposit_below_min_deposit", f"deposits are of {self.offer.least_deposit} and more")
+        elif deposit.valid_before < time.time() + MARGIN:
+            raise NotPaid("payload_authorization_valid_before", f"a deposit is good for {MARGIN} seconds at least")
+        elif deposit.valid_after > time.time():
+            raise NotPaid("payload_authorization_valid_after", "the deposit is not good yet")
         return record
+
+    def _tried(self, payment: Payment, record: Record, deposit: Deposit) -> tuple[Payment, Record]:
+        """Whether the deposit would get in, before any work is done: the payment, without one that is in. NotPaid."""
+        try:
+            self._chain.try_deposit(payment.config, deposit)
+        except Rejected as reason:
+            record = self._look(record)
+            if payment.most > record.spendable:
+                raise _not_deposited(reason) from reason
+            return replace(payment, deposit=None), record
+        return payment, record
+
+    def _refundable(self, record: Record, wanted: Units | None) -> Units:
+        """How much is given back. NotPaid, NotNow where that is not worth a transaction of ours."""
+        available, least = Units(record.chain.balance - record.charged), self.offer.least_deposit
+        if available <= 0:
+            raise NotPaid("refund_no_balance", "all of the channel's money is spent")
+        amount = available if wanted is None else min(wanted, available)
+        if amount < min(available, least):
+            raise NotPaid("refund_amount_invalid", f"refunds are of {least} and more, or of all that is left")
+        if record.charged == 0:
+            own = "its payer can withdraw by himself (initiateWithdraw, finalizeWithdraw)"
+            raise NotPaid("refund_amount_invalid", f"nothing was sold through the channel: {own}")
+        rest = 0.0 if record.promise is None else record.promise.at + REFUND_EVERY - time.time()
+        if rest > 0 and not record.promised:
+            raise NotNow(f"a channel has a refund every {REFUND_EVERY} seconds: again in {rest:.0f}")
+        return amount
 
     # -- what is done then
 
     def _look(self, record: Record) -> Record:
-        return replace(record, chain=self._chain.channel(record.id))
+        """The channel as of now. Where more was claimed of it than we know of, ours is from a backup."""
+        chain = self._chain.channel(record.id)
+        if chain.claimed > record.charged:
+            return replace(record, chain=chain, charged=chain.claimed, signed=Units(0), signature=b"")
+        return replace(record, chain=chain)
 
     def _deposit(self, payment: Payment, deposit: Deposit) -> str:
         try:
             transaction = self._chain.deposit(payment.config, deposit)
         except Rejected as reason:
-            raise NotPaid("deposit_simulation_failed", f"the deposit does not get in: {reason}") from reason
+            raise _not_deposited(reason) from reason
         channel = payment.channel_id.hex()[:8]
         self._log.info("deposited", channel=channel, amount=deposit.amount, transaction=transaction)
         return transaction
 
     def _charge(self, record: Record, payment: Payment, resource: str, body: str, transaction: str) -> Sale:
         charged = Units(record.charged + self.offer.price)
+        self._require(payment, record, charged)  # again: a look may have shown that more was claimed
         record = replace(record, charged=charged, signed=payment.most, signature=payment.signature)
         amount = None if payment.deposit is None else payment.deposit.amount
         response = self._response(record, transaction, amount, self.offer.price)
@@ -189,6 +249,10 @@ class Till:
                 "extra": extra,
             }
         )
+
+
+def _not_deposited(reason: Rejected) -> NotPaid:
+    return NotPaid("deposit_simulation_failed", f"the deposit does not get in: {reason}")
 
 
 def _told(record: Record) -> Mapping[str, Any]:

@@ -27,11 +27,12 @@ from x402.mechanisms.evm.batch_settlement.client import (
 )
 from x402.mechanisms.evm.signers import EthAccountSigner, EthAccountSignerWithRPC
 
-from examples.paid_api.scheme import SETTLEMENT
+from examples.paid_api.scheme import COLLECTOR, SETTLEMENT, Payment
 from examples.paid_api.store import Record, Store
+from examples.paid_api.wire import decode_payment
 from localnet import LocalNet, Ports
-from localnet.channel_node import free_ports
 from localnet.network import ROOT, START_TIMEOUT
+from localnet.ports import free_ports
 from localnet.process import Child
 from story.stage import ETHER
 from tandem.l1.contracts import abi, checksum
@@ -40,7 +41,7 @@ from tests.support.paid_api import CAPTURED
 
 pytestmark = pytest.mark.e2e
 PRICE, LEAST_DEPOSIT = 1_000, 15_000
-SERVICE, PAYER, IMPATIENT, FORGETFUL = USERS[:4]
+SERVICE, PAYER, IMPATIENT, FORGETFUL, UNLUCKY = USERS[:5]
 PLENTY = 10**12
 """Units that the command `token` gives to each."""
 TOKEN = ROOT / "examples" / "paid_api" / "PaymentToken.json"
@@ -153,7 +154,7 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Shop]:
         harness.deposit(SERVICE, ETHER)
         eth = harness.l2.web3.eth
         settlement = eth.contract(address=checksum(SETTLEMENT), abi=abi("BatchSettlement"))
-        payers = [payer.address for payer in (PAYER, IMPATIENT, FORGETFUL)]
+        payers = [payer.address for payer in (PAYER, IMPATIENT, FORGETFUL, UNLUCKY)]
         address = run(command(net, "token", *payers), OWN).strip()
         token = eth.contract(address=checksum(bytes.fromhex(address[2:])), abi=json.loads(TOKEN.read_text())["abi"])
         running = Shop(net, token, settlement, free_ports(1)[0])
@@ -278,9 +279,30 @@ def test_a_client_that_has_forgotten_all_is_told(shop: Shop) -> None:
     charged = shop.record(FORGETFUL).charged
     client, scheme = shop.client(FORGETFUL)
     assert [answer.status_code for answer in shop.pay(client, 0, 0)] == [200, 200]
-    assert shop.record(FORGETFUL).charged == charged + 2 * PRICE
-    assert scheme.refund(f"{shop.url}/blocks/0", RefundOptions(amount="500")).amount == "500"
-    assert shop.on_chain(FORGETFUL)[0] == LEAST_DEPOSIT - 500
+    charged += 2 * PRICE
+    assert shop.record(FORGETFUL).charged == charged
+    with pytest.raises(RuntimeError, match="refund_amount_invalid"):
+        scheme.refund(f"{shop.url}/blocks/0", RefundOptions(amount="500"))
+    assert scheme.refund(f"{shop.url}/blocks/0").amount == str(LEAST_DEPOSIT - charged)
+    assert shop.on_chain(FORGETFUL) == (charged, charged)
+
+
+def test_a_deposit_that_is_in_already_is_not_made_again(shop: Shop) -> None:
+    """As after a kill between deposit and charge: here the client's own authorization was brought by somebody else."""
+    client, _ = shop.client(UNLUCKY)
+    by_hand = x402HTTPClient(client)
+    url = f"{shop.url}/blocks/1"
+    asked = by_hand.get_payment_required_response(httpx.get(url).headers.get)
+    headers = by_hand.encode_payment_signature_header(asyncio.run(client.create_payment_payload(asked)))
+    payment = decode_payment(headers["PAYMENT-SIGNATURE"])
+    assert isinstance(payment, Payment)
+    assert payment.deposit is not None
+    arguments = (payment.config.abi, payment.deposit.amount, checksum(COLLECTOR), payment.deposit.collector_data)
+    Harness(shop.net).l2.call(SERVICE, shop.settlement.functions.deposit(*arguments))
+    answers = [httpx.get(url, headers=headers) for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [200, 200], answers[0].text
+    assert (shop.record(UNLUCKY).charged, shop.on_chain(UNLUCKY)[0]) == (PRICE, payment.deposit.amount)
+    assert [answer.status_code for answer in shop.pay(client, 2)] == [200], "and the client goes on"
 
 
 def test_what_is_not_there_costs_nothing(shop: Shop) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from examples.paid_api.errors import NotSold
+from examples.paid_api.errors import ChainFailed, NotSold, Rejected
 from examples.paid_api.scheme import ChannelConfig, Claim, Deposit, Domain, Offer, Payment, Units
 from examples.paid_api.store import OnChain
 from tandem.channels.signing import sign_digest
@@ -46,9 +46,16 @@ class ToyChain:
 
     balances: dict[Hash, int] = field(default_factory=dict)
     claimed: dict[Hash, int] = field(default_factory=dict)
+    final: dict[Hash, int] | None = field(default_factory=dict)
+    """What was claimed as of a block that stays; None: it does not know."""
     nonces: dict[Hash, int] = field(default_factory=dict)
     withdraw_since: int = 0
     failure: Exception | None = None
+    """Of transactions."""
+    refusal: Exception | None = None
+    """Of what would be one."""
+    refused: set[Hash] = field(default_factory=set)
+    """Channels of which nothing can be claimed."""
     looks: int = 0
     batches: list[int] = field(default_factory=list)
     settled: int = 0
@@ -60,15 +67,28 @@ class ToyChain:
         numbers = (self.balances.get(channel_id, 0), self.claimed.get(channel_id, 0))
         return OnChain(*map(Units, numbers), Seconds(self.withdraw_since), self.nonces.get(channel_id, 0), time.time())
 
+    def final_claimed(self, channel_id: Hash) -> Units:
+        if self.final is None:
+            raise ChainFailed("missing trie node")
+        return Units(self.final.get(channel_id, 0))
+
+    def try_deposit(self, config: ChannelConfig, deposit: Deposit) -> None:
+        self._fail(self.refusal)
+
+    def try_refund(self, config: ChannelConfig, claims: Sequence[Claim], amount: Units) -> None:
+        self._fail(self.refusal)
+
     def deposit(self, config: ChannelConfig, deposit: Deposit) -> str:
-        self._fail()
+        self._fail(self.failure)
         channel_id = DOMAIN.channel_id(config)
         self.balances[channel_id] = self.balances.get(channel_id, 0) + deposit.amount
         return "0xdeposit"
 
     def claim(self, claims: Sequence[Claim]) -> str:
-        self._fail()
+        self._fail(self.failure)
         self.batches.append(len(claims))
+        if self.refused & {DOMAIN.channel_id(claim.config) for claim in claims}:
+            raise Rejected("a bad row")
         for claim in claims:
             assert claim.total <= claim.most
             channel_id = DOMAIN.channel_id(claim.config)
@@ -77,7 +97,7 @@ class ToyChain:
         return "0xclaim"
 
     def refund(self, config: ChannelConfig, claims: Sequence[Claim], nonce: int, amount: Units) -> str:
-        self._fail()
+        self._fail(self.failure)
         channel_id = DOMAIN.channel_id(config)
         assert nonce == self.nonces.get(channel_id, 0)
         self.claim(claims)
@@ -97,9 +117,9 @@ class ToyChain:
             raise NotSold(f"there is no block {number}")
         return {"number": number}
 
-    def _fail(self) -> None:
-        if self.failure is not None:
-            raise self.failure
+    def _fail(self, failure: Exception | None) -> None:
+        if failure is not None:
+            raise failure
 
 
 def payment(most: int, deposit: int | None = None, *, config: ChannelConfig = CONFIG, key: bytes = PAYER) -> Payment:

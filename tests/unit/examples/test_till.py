@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import sqlite3
 import time
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +15,7 @@ import pytest
 from examples.paid_api import till as till_module
 from examples.paid_api.chain import MOST_CLAIMS
 from examples.paid_api.collecting import collect
-from examples.paid_api.errors import ChainFailed, NotPaid, NotSold, OutOfStep, Rejected
+from examples.paid_api.errors import ChainFailed, NotCollected, NotNow, NotPaid, NotSold, OutOfStep, Rejected
 from examples.paid_api.scheme import ChannelConfig, RefundRequest, Units
 from examples.paid_api.store import OnChain, Promise, Record, Store
 from examples.paid_api.till import Till
@@ -128,6 +131,68 @@ class TestSelling:
         with pytest.raises(ChainFailed):
             till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
         assert list(store.all()) == []
+
+    def test_a_deposit_that_would_not_get_in_is_worth_no_work(self, till: Till, chain: ToyChain, store: Store) -> None:
+        chain.refusal = Rejected("a signature of somebody else")
+        with pytest.raises(NotPaid) as refusal:
+            till.sell(payment(PRICE, DEPOSIT), RESOURCE, never)
+        assert code(refusal) == "deposit_simulation_failed"
+        assert list(store.all()) == []
+
+    def test_a_deposit_that_has_got_in_before(self, till: Till, chain: ToyChain, store: Store) -> None:
+        """Killed between deposit and charge; the client sends the same again."""
+        paid = payment(PRICE, DEPOSIT)
+        assert paid.deposit is not None
+        chain.deposit(CONFIG, paid.deposit)
+        chain.refusal = chain.failure = Rejected("the authorization was used")
+        sale = till.sell(paid, RESOURCE, work)
+        assert told(sale.response)["transaction"] == ""
+        record = record_of(store)
+        assert (record.charged, record.chain.balance) == (PRICE, DEPOSIT)
+
+    @pytest.mark.parametrize(
+        ("after", "before", "expected"),
+        [(0, 5, "valid_before"), (0, -1, "valid_before"), (60, 300, "valid_after"), (0, 9, None), (-1, 300, None)],
+    )
+    def test_a_deposit_is_good_now_and_for_some_time(
+        self, till: Till, after: int, before: int, expected: str | None
+    ) -> None:
+        now, paid = int(time.time()), payment(PRICE, DEPOSIT)
+        assert paid.deposit is not None
+        paid = replace(paid, deposit=replace(paid.deposit, valid_after=now + after, valid_before=now + before))
+        if expected is None:
+            till.sell(paid, RESOURCE, work)
+            return
+        with pytest.raises(NotPaid) as refusal:
+            till.sell(paid, RESOURCE, never)
+        assert code(refusal) == f"payload_authorization_{expected}"
+
+    def test_nothing_where_nothing_was_collected_for_long(self, till: Till, chain: ToyChain, store: Store) -> None:
+        first = till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
+        store.collected_at = time.time() - DELAY / 2 - 1
+        with pytest.raises(NotCollected, match="last collected 18"):
+            till.sell(payment(2 * PRICE), RESOURCE, never)
+        assert till.sell(payment(PRICE), RESOURCE, never) == first, "what is paid for is given"
+        collect(chain, store)  # type: ignore[arg-type]
+        till.sell(payment(2 * PRICE), RESOURCE, work)
+
+    def test_a_database_from_a_backup_learns_what_was_claimed(self, chain: ToyChain, path: Path) -> None:
+        """What was claimed is not sold again."""
+        with Store(path) as store:
+            till = Till(chain, store, OFFER)  # type: ignore[arg-type]
+            till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
+            backup = record_of(store)
+            till.sell(payment(2 * PRICE), RESOURCE, work)
+            till.sell(payment(3 * PRICE), RESOURCE, work)
+            collect(chain, store)  # type: ignore[arg-type]
+            store.put(backup)
+            till = Till(chain, store, OFFER)  # type: ignore[arg-type]
+            with pytest.raises(OutOfStep) as refusal:
+                till.sell(payment(2 * PRICE), "another", never)
+            assert refusal.value.state["channelState"]["chargedCumulativeAmount"] == str(3 * PRICE)
+            assert "voucherState" not in refusal.value.state, "ours is older: the client asks the chain"
+            till.sell(payment(4 * PRICE), "another", work)
+            assert collect(chain, store).claimed == PRICE  # type: ignore[arg-type]
 
     @pytest.mark.parametrize(
         ("deposit", "expected"), [(PRICE - 1, "cumulative_exceeds_balance"), (DEPOSIT - 1, "deposit_below_min_deposit")]
@@ -274,16 +339,82 @@ class TestRefunds:
         assert record_of(store).spendable == PRICE + DEPOSIT
 
     def test_of_a_part(self, till: Till, store: Store) -> None:
-        till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
-        assert self.refund(till, PRICE, 30)["amount"] == "30"
-        assert record_of(store).spendable == DEPOSIT - 30
-        assert self.refund(till, PRICE, 2**128 - 1)["amount"] == str(DEPOSIT - 30 - PRICE), "as much as there is"
+        till.sell(payment(PRICE, 3 * DEPOSIT), RESOURCE, work)
+        assert self.refund(till, PRICE, DEPOSIT)["amount"] == str(DEPOSIT)
+        assert record_of(store).spendable == 2 * DEPOSIT
+        self.make_older(store)
+        assert self.refund(till, PRICE, 2**128 - 1)["amount"] == str(2 * DEPOSIT - PRICE), "as much as there is"
 
-    def test_of_nothing(self, till: Till) -> None:
+    @pytest.mark.parametrize("amount", [0, 1, DEPOSIT - PRICE - 1])
+    def test_are_worth_their_gas(self, till: Till, chain: ToyChain, amount: int) -> None:
+        """The whole rest is, however small."""
         till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
         with pytest.raises(NotPaid) as refusal:
-            self.refund(till, PRICE, 0)
+            self.refund(till, PRICE, amount)
         assert code(refusal) == "refund_amount_invalid"
+        assert self.refund(till, PRICE, DEPOSIT - PRICE)["amount"] == str(DEPOSIT - PRICE)
+
+    def test_are_for_customers(self, till: Till, chain: ToyChain) -> None:
+        """Others have paid in by themselves, and can withdraw so."""
+        chain.balances[DOMAIN.channel_id(CONFIG)] = DEPOSIT
+        with pytest.raises(NotPaid, match="can withdraw by himself") as refusal:
+            self.refund(till, 0)
+        assert code(refusal) == "refund_amount_invalid"
+        assert chain.nonces == {}
+
+    def test_are_one_an_hour(self, till: Till, chain: ToyChain, store: Store) -> None:
+        till.sell(payment(PRICE, 3 * DEPOSIT), RESOURCE, work)
+        self.refund(till, PRICE, DEPOSIT)
+        with pytest.raises(NotNow, match="every 3600 seconds: again in 3"):
+            self.refund(till, PRICE)
+        self.make_older(store)
+        self.refund(till, PRICE)
+
+    def make_older(self, store: Store) -> None:
+        """By an hour."""
+        record = record_of(store)
+        assert record.promise is not None
+        store.put(replace(record, promise=replace(record.promise, at=record.promise.at - 3_601)))
+
+    def test_that_are_refused_promise_nothing(self, till: Till, chain: ToyChain, store: Store) -> None:
+        """By the token, or L2 does not answer: nothing was signed, and the money can be spent."""
+        till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
+        for failure in (Rejected("the token does not pay this payer"), ChainFailed("no answer")):
+            chain.refusal = failure
+            with pytest.raises(ChainFailed):
+                self.refund(till, PRICE)
+        assert record_of(store).promise is None
+        chain.refusal = None
+        till.sell(payment(2 * PRICE), RESOURCE, work)
+        assert self.refund(till, 2 * PRICE)["amount"] == str(DEPOSIT - 2 * PRICE), "and asked for again at once"
+
+    def test_that_were_signed_before_may_come_instead(self, till: Till, chain: ToyChain, store: Store) -> None:
+        """Two for the same nonce, of which either may be mined: the larger one counts."""
+        till.sell(payment(PRICE, 3 * DEPOSIT), RESOURCE, work)
+        chain.failure = ChainFailed("no receipt yet")
+        for amount in (2 * DEPOSIT, DEPOSIT):
+            with pytest.raises(ChainFailed):
+                self.refund(till, PRICE, amount)
+        chain.failure = None
+        assert record_of(store).promised == 2 * DEPOSIT
+        for number in range(2, DEPOSIT // PRICE + 1):
+            till.sell(payment(number * PRICE), f"{number}", work)
+        with pytest.raises(OutOfStep, match="a refund of 200 may still come"):
+            till.sell(payment(DEPOSIT + PRICE), "more", never)
+        chain.refund(CONFIG, [], 0, Units(2 * DEPOSIT))
+        assert collect(chain, store).claimed == DEPOSIT  # type: ignore[arg-type]
+
+    def test_that_may_come_have_the_chain_asked(self, till: Till, chain: ToyChain, store: Store) -> None:
+        """Before each sale, until it is known what became of them."""
+        till.sell(payment(PRICE, 3 * DEPOSIT), RESOURCE, work)
+        chain.failure = ChainFailed("no receipt yet")
+        with pytest.raises(ChainFailed):
+            self.refund(till, PRICE, DEPOSIT)
+        chain.failure = None
+        chain.refund(CONFIG, [], 0, Units(DEPOSIT))
+        till.sell(payment(2 * PRICE), RESOURCE, work)
+        record = record_of(store)
+        assert (record.promised, record.chain.balance) == (0, 2 * DEPOSIT)
 
     def test_need_a_voucher_for_what_was_charged(self, till: Till) -> None:
         till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
@@ -292,17 +423,17 @@ class TestRefunds:
 
     def test_that_may_still_come_are_not_counted_on(self, till: Till, chain: ToyChain, store: Store) -> None:
         """Killed before the refund was mined: vouchers for that money would be worth nothing."""
-        till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
+        till.sell(payment(PRICE, DEPOSIT + 2 * PRICE), RESOURCE, work)
         chain.failure = KeyboardInterrupt()  # type: ignore[assignment]
         with pytest.raises(KeyboardInterrupt):
-            self.refund(till, PRICE, DEPOSIT - 2 * PRICE)
+            self.refund(till, PRICE, DEPOSIT)
         chain.failure = None
         record = record_of(store)
-        assert (record.promise, record.spendable) == (Promise(0, Units(DEPOSIT - 2 * PRICE)), 2 * PRICE)
+        assert (record.promised, record.spendable) == (DEPOSIT, 2 * PRICE)
         till.sell(payment(2 * PRICE), RESOURCE, work)
         with pytest.raises(OutOfStep):
             till.sell(payment(3 * PRICE), RESOURCE, never)
-        chain.refund(CONFIG, [], 0, Units(DEPOSIT - 2 * PRICE))
+        chain.refund(CONFIG, [], 0, Units(DEPOSIT))
         with pytest.raises(OutOfStep):
             till.sell(payment(3 * PRICE), RESOURCE, never)
         till.sell(payment(3 * PRICE, DEPOSIT), RESOURCE, work)
@@ -327,6 +458,39 @@ class TestCollecting:
         chain.balances[DOMAIN.channel_id(salted(1))] = 4
         assert collect(chain, store).claimed == PRICE + 4  # type: ignore[arg-type]
 
+    def test_a_batch_that_fails_leaves_the_others(self, till: Till, chain: ToyChain, store: Store) -> None:
+        count = 2 * MOST_CLAIMS
+        for number in range(count):
+            till.sell(payment(PRICE, DEPOSIT, config=salted(number)), RESOURCE, work)
+        chain.refused = {next(iter(store.all())).id}
+        store.collected_at = 5.0
+        with pytest.raises(ChainFailed, match="a bad row"):
+            collect(chain, store)  # type: ignore[arg-type]
+        assert sum(chain.claimed.values()) == chain.settled == MOST_CLAIMS * PRICE
+        assert store.collected_at == 5.0, "not all is safe"
+        chain.refused = set()
+        collect(chain, store)  # type: ignore[arg-type]
+        assert chain.settled == count * PRICE
+        assert store.collected_at > 5.0
+
+    def test_does_not_ask_for_what_is_claimed_for_good(self, till: Till, chain: ToyChain, store: Store) -> None:
+        """And asks until then: a re-org may undo a claim."""
+        till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
+        channel_id = record_of(store).id
+        for claimed in (PRICE, 0):
+            assert collect(chain, store).claimed == claimed  # type: ignore[arg-type]
+        chain.claimed[channel_id] = 0
+        assert collect(chain, store).claimed == PRICE  # type: ignore[arg-type]
+        chain.final = None
+        assert collect(chain, store).claimed == 0  # type: ignore[arg-type]
+        chain.final = {channel_id: PRICE}
+        collect(chain, store)  # type: ignore[arg-type]
+        looks = chain.looks
+        collect(chain, store)  # type: ignore[arg-type]
+        assert chain.looks == looks
+        till.sell(payment(2 * PRICE), RESOURCE, work)
+        assert collect(chain, store).claimed == PRICE  # type: ignore[arg-type]
+
     def test_leaves_channels_of_another_key(self, till: Till, chain: ToyChain, store: Store) -> None:
         till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
         chain.address = address_of(OTHER)
@@ -339,12 +503,27 @@ class TestStore:
         record = replace(
             record_of(store),
             charged=Units(2**128 - 1),
-            promise=Promise(3, Units(2**127)),
+            promise=Promise(3, Units(2**127), 2.5),
             chain=OnChain(Units(2**128 - 1), Units(2**128 - 2), Seconds(7), 2**255, 1.5),
         )
         store.put(record)
         with Store(path) as other:
             assert list(other.all()) == [record]
+
+    def test_a_file_of_version_1_is_taken_over(self, till: Till, store: Store, path: Path) -> None:
+        """It had neither times of promises nor tables for collecting."""
+        till.sell(payment(PRICE, DEPOSIT), RESOURCE, work)
+        store.put(replace(record_of(store), promise=Promise(0, Units(DEPOSIT))))
+        with closing(sqlite3.connect(path)) as file:
+            [text] = file.execute("SELECT record FROM channels").fetchone()
+            old = json.dumps(json.loads(text) | {"promise": [0, DEPOSIT]})
+            file.executescript("DROP TABLE final; DROP TABLE collected; PRAGMA user_version = 1")
+            file.execute("UPDATE channels SET record = ?", (old,))
+            file.commit()
+        with Store(path) as other:
+            assert list(other.all()) == [record_of(store)]
+            assert abs(other.collected_at - time.time()) < 10
+            assert other.final() == {}
 
     def test_other_files_are_refused(self, path: Path) -> None:
         path.write_bytes(b"something else" * 100)

@@ -13,7 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from localnet import LocalNet, Ports
-from localnet.channel_node import ChannelNode, TowerNode, free_ports
+from localnet.channel_node import ChannelNode, TowerNode
+from localnet.ports import free_ports
 from tandem.l1.signer import development_account
 
 SERIAL, MANY = 300, 3_000

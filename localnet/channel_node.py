@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import sys
 import time
 import urllib.error
@@ -11,21 +10,11 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from localnet.network import ROOT, START_TIMEOUT, LocalNet
+from localnet.ports import free_ports
 from localnet.process import Child
 
 TIMEOUT = 90.0
 """Seconds that an answer may take."""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that nobody uses now."""
-    sockets = [socket.socket() for _ in range(count)]
-    for item in sockets:
-        item.bind(("127.0.0.1", 0))
-    numbers = [item.getsockname()[1] for item in sockets]
-    for item in sockets:
-        item.close()
-    return numbers
 
 
 def chain_options(net: LocalNet) -> list[str]:

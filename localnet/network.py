@@ -12,6 +12,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from localnet.ports import free_ports
 from localnet.process import Child, ProcessFailed
 from tandem.chain.spec import Deployment
 
@@ -36,13 +37,7 @@ class Ports:
     @classmethod
     def free(cls) -> "Ports":
         """Ports that nobody uses now."""
-        sockets = [socket.socket() for _ in range(3)]
-        for item in sockets:
-            item.bind(("127.0.0.1", 0))
-        numbers = [item.getsockname()[1] for item in sockets]
-        for item in sockets:
-            item.close()
-        return cls(*numbers)
+        return cls(*free_ports(3))
 
 
 class LocalNet:

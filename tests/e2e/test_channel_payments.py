@@ -2,16 +2,15 @@
 
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from channels.store import Store
+from localnet.ports import free_ports
 from story.stage import ROOT
 from tandem.channels.endpoint import Endpoint
 from tandem.channels.settlement import Knowledge, settle
@@ -50,11 +49,8 @@ class Process:
 
 
 @pytest.fixture
-def port() -> Iterator[int]:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number = free.getsockname()[1]
-    yield number
+def port() -> int:
+    return free_ports(1)[0]
 
 
 def kept(folder: Path, side: Side) -> Endpoint:

@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 
 from channels.handshake import meet
 from channels.link import Certificate, Link, listen, stay_connected
-from localnet.channel_node import free_ports
+from localnet.ports import free_ports
 from tandem.channels.identity import Identity
 from tandem.channels.wire import Greeting, News, Proof
 from tandem.primitives.hashing import keccak

@@ -1,7 +1,6 @@
 """The rpc process on real sockets before a small engine: pool, builder and store, one block a transaction."""
 
 import multiprocessing
-import socket
 import threading
 import time
 from collections.abc import Callable
@@ -14,6 +13,7 @@ from eth_account import Account as EthAccount
 from eth_account.signers.local import LocalAccount
 from web3 import Web3
 
+from localnet.ports import free_ports
 from sequencer import bus
 from sequencer.bus_server import BusServer, Request
 from sequencer.mempool import Mempool, PoolLimits, PoolRefusal
@@ -47,7 +47,7 @@ class SmallEngine:
         self.folder = folder
         accounts = {Address(bytes.fromhex(item.address[2:])): GenesisAccount(FUNDS) for item in ACCOUNTS}
         genesis = Genesis(GENESIS_TIME, accounts)
-        contracts = L1Contracts(31337, *[ZERO_ADDRESS] * 8, 1, Seconds(600), Seconds(3600))
+        contracts = L1Contracts(31337, *[ZERO_ADDRESS] * 9, 1, Seconds(600), Seconds(3600))
         Deployment(parameters, genesis, contracts).save(folder / "deployment.json")
         self.store = ChainStore(folder / "chain")
         with self.store.write() as session:
@@ -258,10 +258,7 @@ class Node:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free_ports(1)[0]
 
 
 def start(folder: Path, parameters: ChainParameters | None = None, limits: Limits = LIMITS) -> Node:

@@ -10,8 +10,8 @@ import structlog
 from channels.chain import ChainFailure
 from tandem.primitives.types import Hash
 
-REST = 1.0
-"""Seconds behind each, until the chain was looked at again."""
+REST, MOST_REST = 1.0, 8.0
+"""Seconds behind each, until the chain was looked at again; doubled for each time that it has failed."""
 
 
 class Chores:
@@ -21,6 +21,8 @@ class Chores:
         self.done: Counter[str] = Counter()
         """How often each kind was done since the start."""
         self._tasks: dict[tuple[Hash, str], asyncio.Task[None]] = {}
+        self._failed: dict[tuple[Hash, str], int] = {}
+        """How often each has failed since it was done last."""
         self._log = structlog.get_logger("chores")
 
     def start(self, channel: Hash, kind: str, work: Callable[[], Coroutine[Any, Any, Any]], detail: int = 0) -> None:
@@ -33,9 +35,11 @@ class Chores:
             try:
                 await work()
                 self.done[kind] += 1
+                self._failed.pop(name, None)
             except ChainFailure as reason:
+                self._failed[name] = self._failed.get(name, 0) + 1
                 self._log.warning("not done", what=kind, channel=channel[:4].hex(), reason=str(reason))
-            await asyncio.sleep(REST)
+            await asyncio.sleep(min(MOST_REST, REST * 2 ** self._failed.get(name, 0)))
 
         task = asyncio.create_task(do())
         self._tasks[name] = task

@@ -39,6 +39,12 @@ class Link:
         self.certificate = certificate
         self.is_server = is_server
 
+    @property
+    def place(self) -> str:
+        """The host at the other end, as the network has it."""
+        address = self._socket.remote_address
+        return str(address[0]) if address else ""
+
     async def send(self, message: Message, /) -> None:
         """One message. ConnectionError when the connection is gone."""
         try:

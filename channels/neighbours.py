@@ -1,6 +1,7 @@
 """Open connections to other nodes, one to each: taken, and made again where they are lost."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable
 
 import structlog
@@ -15,9 +16,11 @@ from tandem.errors import ConfigError
 from tandem.primitives.types import Address
 
 MOST_STRANGERS = 500
-"""Nodes that are connected, above which nobody is taken who has no channel with us."""
+"""Nodes without a channel with us that are connected at once: who has been there longest makes room for the next."""
 MOST_GREETINGS = 100
 """Connections at once whose other end is not known yet."""
+MOST_FROM_ONE = 20
+"""Of these, from one place."""
 CONNECT_TIMEOUT = 10.0
 """Seconds to wait for a connection that is asked for."""
 
@@ -37,8 +40,10 @@ class Neighbours:
     ) -> None:
         self._identity = identity
         self._joined, self._take, self._is_partner = joined, take, is_partner
-        self._greeting = 0
+        self._greeting: Counter[str] = Counter()
         self._sessions: dict[Address, Session] = {}
+        self._strangers: list[Session] = []
+        """In the order in which they came."""
         self._dialling: dict[bytes, asyncio.Task[None]] = {}
         self._arrivals: dict[Address, asyncio.Event] = {}
         self._log = structlog.get_logger("neighbours")
@@ -97,28 +102,38 @@ class Neighbours:
         await asyncio.gather(*self._dialling.values(), return_exceptions=True)
 
     async def _greet(self, link: Link, expected: bytes | None) -> None:
-        if expected is None and self._greeting >= MOST_GREETINGS:
+        place = link.place
+        if expected is None and (self._greeting.total() >= MOST_GREETINGS or self._greeting[place] >= MOST_FROM_ONE):
             return
-        self._greeting += 1
+        self._greeting[place] += 1
         try:
             public_key = await meet(link, self._identity, expected)
         except ConnectionError as reason:
             self._log.info("a connection comes to nothing", reason=str(reason))
             return
         finally:
-            self._greeting -= 1
+            self._greeting[place] -= 1
+            self._greeting += Counter()  # without those that have none
         session = Session(link, public_key, address_of_public_key(public_key))
-        is_stranger = expected is None and not self._is_partner(session.address)
-        if is_stranger and len(self._sessions) >= MOST_STRANGERS:
-            return
         if not await self._admit(session):
             return
+        if expected is None and not self._is_partner(session.address):
+            await self._make_room(session)
         self._joined(session)
         try:
             await session.run(lambda message: self._take(session, message))
         finally:
             if self._sessions.get(session.address) is session:
                 del self._sessions[session.address]
+
+    async def _make_room(self, newest: Session) -> None:
+        """For a stranger; who has become a partner meanwhile stays."""
+        self._strangers = [
+            each for each in self._strangers if not each.gone.is_set() and not self._is_partner(each.address)
+        ]
+        self._strangers.append(newest)
+        if len(self._strangers) > MOST_STRANGERS:
+            await self._strangers.pop(0).close("others want to be connected too")
 
     async def _admit(self, session: Session) -> bool:
         """Of two connections the one stays that the smaller key has made: both sides see it alike."""

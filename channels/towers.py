@@ -10,12 +10,12 @@ from channels.channel import Channel
 from channels.neighbours import Neighbours
 from channels.session import Session
 from channels.store import Journal, Store, write_receipt
-from tandem.channels.codec import pack, unpack
+from tandem.channels.codec import Shape, pack, unpack
 from tandem.channels.identity import Identity, NodeUri, address_of_public_key
-from tandem.channels.ledger import Status
-from tandem.channels.signing import BadSignature
-from tandem.channels.tower import Receipt
-from tandem.channels.wire import RECEIPT, AskTower, Declined, Delegate, Message, TowerTerms
+from tandem.channels.ledger import OnChain, Status
+from tandem.channels.signing import BadSignature, SigningDomain
+from tandem.channels.tower import Receipt, is_breach
+from tandem.channels.wire import DELEGATE, RECEIPT, AskTower, Declined, Delegate, Message, TowerTerms
 from tandem.primitives.types import Address, Hash, Seconds
 
 BEAT = 0.2
@@ -24,9 +24,19 @@ PATIENCE = 10.0
 """Seconds for a receipt; then the states are sent again."""
 VALID = 10
 """Windows for which we promise to pay; renewed when half of that is over."""
-
 Covered = tuple[int, int]
 """Nonces of the other's lane and of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Promise:
+    """What a tower has promised, and for which states: with these, a breach can be proved."""
+
+    receipt: Receipt
+    states: Delegate
+
+
+_PROMISE = Shape(Promise, (RECEIPT.field, DELEGATE.field))
 
 
 @dataclass(slots=True)
@@ -36,21 +46,23 @@ class Guard:
     uri: NodeUri
     address: Address
     terms: TowerTerms | None = None
-    receipts: dict[Hash, Receipt] = field(default_factory=dict)
-    sent: dict[Hash, float] = field(default_factory=dict)
-    """When the newest states of a channel were sent that are not answered."""
-    valid_until: dict[Hash, Seconds] = field(default_factory=dict)
-    secrets: dict[Hash, frozenset[bytes]] = field(default_factory=dict)
-    """Of each channel, those that were sent last."""
+    promises: dict[Hash, Promise] = field(default_factory=dict)
+    """By channel, the newest."""
+    sent: dict[Hash, Delegate] = field(default_factory=dict)
+    """By channel, what was sent last."""
+    asked: dict[Hash, float] = field(default_factory=dict)
+    """When, for channels for which that is not answered."""
     refusal: str | None = None
     """What it has declined last, and why; or what we do not agree to."""
 
     def covers(self, channel: Channel) -> bool:
         """Whether it has promised to watch the newest states, and has been sent all secrets."""
-        receipt = self.receipts.get(channel.id)
-        is_newest = receipt is not None and (receipt.their_nonce, receipt.own_nonce) == newest(channel)
-        sent = self.secrets.get(channel.id, frozenset())
-        return is_newest and channel.id not in self.sent and frozenset(channel.side.secrets.values()) <= sent
+        promise = self.promises.get(channel.id)
+        if promise is None or channel.id in self.asked:
+            return False
+        receipt, sent = promise.receipt, promise.states
+        is_newest = (receipt.their_nonce, receipt.own_nonce) == newest(channel)
+        return is_newest and frozenset(channel.side.secrets.values()) <= frozenset(sent.secrets)
 
 
 def newest(channel: Channel) -> Covered:
@@ -80,8 +92,8 @@ class Towers:
         self.guards: dict[Address, Guard] = {}
         for uri in uris:
             address = address_of_public_key(uri.public_key)
-            kept = (RECEIPT.read(unpack(data)) for data in store.receipts(address))
-            self.guards[address] = Guard(uri, address, receipts={receipt.channel: receipt for receipt in kept})
+            kept = (_PROMISE.read(unpack(data)) for data in store.receipts(address))
+            self.guards[address] = Guard(uri, address, promises={each.receipt.channel: each for each in kept})
         self._log = structlog.get_logger("towers")
 
     async def run(self) -> None:
@@ -108,25 +120,38 @@ class Towers:
                 guard.refusal = f"channel {channel[:4].hex()}: {reason}"
                 self._log.warning("a tower declines", tower=guard.uri.public_key[:5].hex(), reason=guard.refusal)
 
+    def judge(self, settled: OnChain, domain: SigningDomain) -> list[Guard]:
+        """The towers that have broken their promise about a channel which has ended; what proves it is kept."""
+        return [
+            guard
+            for guard in self.guards.values()
+            if (kept := guard.promises.get(settled.key.id)) is not None
+            and is_breach(kept.receipt, kept.states.theirs, kept.states.own, settled, domain)
+        ]
+
     async def _take_receipt(self, guard: Guard, receipt: Receipt) -> None:
-        channel = self._channels.get(receipt.channel)
-        if channel is None or (receipt.client, receipt.chain_id) != (self._identity.address, channel.chain.id):
-            return
+        channel, sent = self._channels.get(receipt.channel), guard.sent.get(receipt.channel)
+        if channel is None or sent is None or not _answers(receipt, sent, self._identity.address):
+            return  # to what was sent before: the newest is under way
         try:
             receipt.check(channel.chain.domain, guard.address)
         except BadSignature as reason:
             self._log.error("ALARM", message=f"a tower's receipt is not signed by it: {reason}")
             return
-        await self._journal.write(write_receipt(guard.address, receipt.channel, pack(RECEIPT.write(receipt))))
-        guard.receipts[receipt.channel] = receipt
-        guard.sent.pop(receipt.channel, None)
+        if abs(receipt.time - channel.chain.now()) > channel.chain.timing.grace + PATIENCE:
+            self._log.error("ALARM", message=f"a tower's receipt is dated {receipt.time}: it would prove nothing")
+            return
+        promise = Promise(receipt, sent)
+        await self._journal.write(write_receipt(guard.address, receipt.channel, pack(_PROMISE.write(promise))))
+        guard.promises[receipt.channel] = promise
+        guard.asked.pop(receipt.channel, None)
 
     async def _follow(self, guard: Guard) -> None:
         self._neighbours.dial(guard.uri)
         session = None
         while True:
             session = await self._neighbours.wait(guard.address, session)
-            guard.sent.clear()
+            guard.asked.clear()
             try:
                 await session.send(AskTower(1))
                 while not session.gone.is_set():
@@ -141,27 +166,37 @@ class Towers:
         now = asyncio.get_running_loop().time()
         for channel in list(self._channels.values()):
             chain, key = channel.chain, channel.key
-            is_fresh = guard.valid_until.get(channel.id, 0) > chain.now() + VALID * key.window // 2
+            promise = guard.promises.get(channel.id)
+            half = chain.now() + VALID * key.window // 2
+            is_fresh = promise is not None and promise.receipt.valid_until > half
             on_chain = chain.latest.channels.get(channel.id)
-            if on_chain is None or on_chain.status != Status.OPEN or chain.id not in terms.chain_ids:
+            if on_chain is None or on_chain.status != Status.OPEN or not any(newest(channel)):
                 continue
-            if not any(newest(channel)):
+            if (guard.covers(channel) and is_fresh) or now - guard.asked.get(channel.id, -PATIENCE) < PATIENCE:
                 continue
-            if (guard.covers(channel) and is_fresh) or now - guard.sent.get(channel.id, -PATIENCE) < PATIENCE:
+            reward = terms.reward(chain.id, key.token, on_chain.funds.total)
+            if reward is None:
+                guard.refusal = f"channel {channel.id[:4].hex()}: it does not watch this token on {chain.name}"
                 continue
-            reward = max(terms.least_reward, -(-on_chain.funds.total * terms.reward_ppm // 10**6))
             if reward * 10**6 > on_chain.funds.total * self._most_ppm:
                 guard.refusal = f"channel {channel.id[:4].hex()}: it asks for {reward}, more than we would pay"
                 continue
-            guard.sent[channel.id] = now
-            guard.valid_until[channel.id] = Seconds(chain.now() + VALID * key.window)
-            guard.secrets[channel.id] = frozenset(channel.side.secrets.values())
-            await session.send(self._delegation(guard, channel, reward))
+            guard.asked[channel.id] = now
+            guard.sent[channel.id] = self._delegation(guard, channel, reward)
+            await session.send(guard.sent[channel.id])
 
     def _delegation(self, guard: Guard, channel: Channel, reward: int) -> Delegate:
-        side, domain, until = channel.side, channel.chain.domain, guard.valid_until[channel.id]
+        side, domain = channel.side, channel.chain.domain
+        until = Seconds(channel.chain.now() + VALID * channel.key.window)
         nonce = side.theirs.lane.nonce
         digest = domain.tower_pay(channel.id, self._identity.address, nonce, guard.address, reward, until)
         secrets = tuple(side.secrets[lock.ref] for lock in side.theirs.lane.locks if lock.ref in side.secrets)
         signature = self._identity.sign(digest)
         return Delegate(channel.chain.id, channel.id, side.theirs, side.mine, secrets, reward, until, signature)
+
+
+def _answers(receipt: Receipt, sent: Delegate, client: Address) -> bool:
+    """Whether a receipt is for these states, on these terms."""
+    promised = receipt.chain_id, receipt.client, receipt.their_nonce, receipt.own_nonce
+    wanted = sent.chain_id, client, sent.theirs.lane.nonce, sent.own.lane.nonce
+    return promised == wanted and (receipt.reward, receipt.valid_until) == (sent.reward, sent.valid_until)

@@ -1,6 +1,8 @@
 """`python -m channels tower`: the command line of the watchtower."""
 
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import click
@@ -12,10 +14,11 @@ from channels.tower.service import Tower, TowerSettings
 from channels.tower.status import serve
 from tandem.chain.spec import Deployment
 from tandem.channels.identity import Identity, NodeUri
-from tandem.channels.wire import TowerTerms
-from tandem.errors import TandemError
+from tandem.channels.wire import MOST_RATES, Rate, TowerTerms
+from tandem.errors import ConfigError, TandemError
 from tandem.l1.signer import load_signer
 from tandem.logs import configure_logs
+from tandem.primitives.types import ZERO_ADDRESS, Address
 
 DEVELOPMENT_ACCOUNT = 8
 """Account of the development mnemonic that the tower has where no key is given."""
@@ -27,7 +30,9 @@ DEVELOPMENT_ACCOUNT = 8
 @click.option("--status-host", default="127.0.0.1", show_default=True, help="Where the status page is.")
 @click.option("--status-port", type=click.IntRange(1, 65_535), default=9750, show_default=True, help="Its port.")
 @click.option("--reward-ppm", type=click.IntRange(0, 10**6), default=1_000, show_default=True, help="Of a channel.")
-@click.option("--least-reward", type=click.IntRange(min=0), default=10**12, show_default=True, help="Wei, or units.")
+@click.option("--least-reward", type=click.IntRange(1), default=10**15, show_default=True, help="Wei, on L1.")
+@click.option("--least-reward-l2", type=click.IntRange(1), default=10**13, show_default=True, help="Wei, on L2.")
+@click.option("--token", "tokens", multiple=True, help="L1:ADDRESS:LEAST, a token that is watched too, and its units.")
 @click.option("--most-channels", type=click.IntRange(min=1), default=100, show_default=True, help="Of one client.")
 def tower(
     deployment: Path,
@@ -41,6 +46,8 @@ def tower(
     status_port: int,
     reward_ppm: int,
     least_reward: int,
+    least_reward_l2: int,
+    tokens: tuple[str, ...],
     most_channels: int,
     confirmations: int,
     time_scale: float,
@@ -59,7 +66,13 @@ def tower(
         chains = chain_settings(chain, l1, l2, confirmations, time_scale, None)
         account = load_signer("TOWER", chain, DEVELOPMENT_ACCOUNT)
         url = f"wss://{public or f'{host}:{port}'}"
-        terms = TowerTerms(tuple(each.chain_id for each in chains), reward_ppm, least_reward, most_channels)
+        ids = {each.name: each.chain_id for each in chains}
+        least = {"L1": least_reward, "L2": least_reward_l2}
+        rates = [Rate(chain_id, ZERO_ADDRESS, least[name]) for name, chain_id in ids.items()]
+        rates += [_rate(token, ids) for token in tokens]
+        if len(rates) > MOST_RATES:
+            raise ConfigError(f"a tower has up to {MOST_RATES} rates")
+        terms = TowerTerms(tuple(rates), reward_ppm, most_channels)
         with TowerStore(data / "tower.sqlite") as store:
             inbox = chain.l1.chain_id, chain.l1.inbox
             running = Tower(TowerSettings(data, host, port, url, chains, inbox, terms), account, store)
@@ -68,3 +81,12 @@ def tower(
     except TandemError as error:
         click.echo(f"tower: {error}", err=True)
         sys.exit(1)
+
+
+def _rate(text: str, ids: Mapping[str, int]) -> Rate:
+    """Of a token. ConfigError."""
+    match = re.fullmatch(r"(L\d):0x([0-9a-fA-F]{40}):([1-9]\d{0,28})", text)
+    if match is None or match[1] not in ids:
+        known = " or ".join(ids)
+        raise ConfigError(f"--token {text}: {known}, the token's address and the least reward are wanted, by colons")
+    return Rate(ids[match[1]], Address(bytes.fromhex(match[2])), int(match[3]))

@@ -1,5 +1,10 @@
 """The tower at work: takes delegations and answers with receipts; on a close it shows what is newer, registers secrets,
-settles, and is paid out of what it has saved."""
+settles, and is paid out of what it has saved.
+
+Both sides of a channel may be one person who wants it to spend gas. So it does nothing while a channel is open, nothing
+for a client whose part cannot pay it any more, and of what it is not paid for only so much: one update of an own lane,
+and MOST_SECRETS secrets, once a channel.
+"""
 
 import asyncio
 import time
@@ -26,10 +31,10 @@ from tandem.channels.ledger import OnChain, Status
 from tandem.channels.settlement import Knowledge, secret_hash, settle
 from tandem.channels.signing import BadSignature, check_signature
 from tandem.channels.states import Lane, Side, TowerPay
-from tandem.channels.tower import Receipt
+from tandem.channels.tower import Receipt, least_part
 from tandem.channels.wire import AskTower, Declined, Delegate, Message, TowerTerms
 from tandem.errors import TandemError
-from tandem.primitives.types import ZERO_HASH, Address, Hash, Seconds
+from tandem.primitives.types import ZERO_HASH, Address, Hash
 
 TICK = 0.5
 """Seconds between two looks at the channels that are closing."""
@@ -39,6 +44,8 @@ MOST_REWARD = 2**96 - 1
 """What the contract can note."""
 LEAST_VALID = 2
 """Windows for which a client's promise to pay must be valid at least."""
+MOST_SECRETS = 16
+"""Of a channel that are registered: those of the largest locks."""
 
 
 class NotTaken(TandemError):
@@ -71,9 +78,13 @@ class Tower:
         self.store = store
         self.counts: Counter[str] = Counter()
         """Delegations since the start."""
-        self.neighbours = Neighbours(self.identity, lambda session: None, self._take)
-        self._journal = Journal(store)
         self._clients = Counter(row.client for row in self.rows.values())
+        self.neighbours = Neighbours(
+            self.identity, lambda session: None, self._take, lambda address: self._clients[address] > 0
+        )
+        self._journal = Journal(store)
+        self._left: set[Hash] = set()
+        """Channels whose settlement is the parties' matter: it would not pay us."""
         self._budget: Counter[Address] = Counter()
         self.chores = Chores()
         self._log = structlog.get_logger("tower")
@@ -122,6 +133,10 @@ class Tower:
             raise NotTaken("it is no channel of yours on a chain that is watched here: wait until it is open")
         if on_chain.status != Status.OPEN:
             raise NotTaken("the channel is closing")
+        if on_chain.key.window < chain.timing.least_window:
+            raise NotTaken(
+                f"its window is {on_chain.key.window} s: {chain.timing.least_window} are needed to act in time"
+            )
         before = self.rows.get((newest.channel, client))
         if before is None and self._clients[client] >= self.settings.terms.most_channels:
             raise NotTaken(f"{self.settings.terms.most_channels} channels of yours are watched already")
@@ -137,7 +152,14 @@ class Tower:
         self.rows[newest.channel, client] = row
         self.counts["delegations"] += 1
         receipt = Receipt(
-            chain.id, newest.channel, client, newest.theirs.lane.nonce, newest.own.lane.nonce, Seconds(int(time.time()))
+            chain.id,
+            newest.channel,
+            client,
+            newest.theirs.lane.nonce,
+            newest.own.lane.nonce,
+            newest.reward,
+            newest.valid_until,
+            chain.now(),
         )
         return replace(receipt, signature=self.identity.sign(receipt.digest(chain.domain)))
 
@@ -147,21 +169,21 @@ class Tower:
         side = key.side(client)
         other: Side = 0 if side else 1
         for lane_side, signed in ((other, newest.theirs), (side, newest.own)):
-            if not signed.lane.nonce:
-                if signed.lane != Lane():
-                    raise NotTaken("a lane that nobody has signed is empty")
-            else:
-                digest = chain.domain.lane(key.id, key.party(lane_side), signed.lane)
-                for party, signature in zip((key.party0, key.party1), signed.signatures, strict=True):
-                    check_signature(digest, signature, party)
+            if signed.lane.locked > on_chain.funds.total:
+                raise NotTaken("a lane has locks for more than there is in the channel")
+            if signed.lane.nonce:
+                signed.check(chain.domain, key, lane_side)
+            elif signed.lane != Lane():
+                raise NotTaken("a lane that nobody has signed is empty")
         refs = {lock.ref for lock in newest.theirs.lane.locks}
         if not {secret_hash(secret) for secret in newest.secrets} <= refs:
             raise NotTaken("a secret opens no lock of the lane")
-        least = max(terms.least_reward, on_chain.funds.total * terms.reward_ppm // 10**6)
+        least = terms.reward(chain.id, key.token, on_chain.funds.total)
+        if least is None:
+            raise NotTaken(f"channels in this token are not watched on {chain.name}")
         if not least <= newest.reward <= MOST_REWARD:
             raise NotTaken(f"the reward is {newest.reward}, {least} is asked for")
-        lanes = (newest.theirs.lane, newest.own.lane) if side else (newest.own.lane, newest.theirs.lane)
-        if settle(on_chain.funds, lanes, Knowledge())[side] < newest.reward:
+        if least_part(on_chain, side, newest.theirs.lane, newest.own.lane) < newest.reward:
             raise NotTaken(f"there is too little in the channel for you: the reward of {newest.reward} comes out of it")
         if newest.valid_until < chain.now() + LEAST_VALID * key.window:
             raise NotTaken(f"the promise to pay must be valid for {LEAST_VALID} windows at least")
@@ -178,14 +200,17 @@ class Tower:
     async def _take_news(self, chain: Chain, changed: set[Hash]) -> None:
         for channel in changed:
             certain = chain.certain.channels.get(channel)
-            if certain is None or certain.status != Status.SETTLED:
-                continue
-            for party in (certain.key.party0, certain.key.party1):
-                row = self.rows.get((channel, party))
-                if row is not None and row.newest.chain_id == chain.id:
-                    del self.rows[channel, party]
-                    self._clients[party] -= 1
-                    await self._journal.write(delete_row(row))
+            if certain is not None and certain.status == Status.SETTLED:
+                for party in (certain.key.party0, certain.key.party1):
+                    row = self.rows.get((channel, party))
+                    if row is not None and row.newest.chain_id == chain.id:
+                        await self._forget(row)
+
+    async def _forget(self, row: Row) -> None:
+        del self.rows[row.newest.channel, row.client]
+        self._clients[row.client] -= 1
+        self._left.discard(row.newest.channel)
+        await self._journal.write(delete_row(row))
 
     async def _tick(self) -> None:
         while True:
@@ -197,27 +222,26 @@ class Tower:
                 on_chain = None if chain is None else chain.latest.channels.get(row.newest.channel)
                 if chain is None or on_chain is None:
                     continue
-                secrets.setdefault(chain.id, set()).update(self._due_secrets(chain, on_chain, row))
                 if on_chain.status == Status.CLOSING:
                     self._defend(chain, on_chain, row)
+                    secrets.setdefault(chain.id, set()).update(self._due_secrets(chain, on_chain, row))
+                elif on_chain.status == Status.OPEN and chain.now() > row.newest.valid_until:
+                    await self._forget(row)
             for chain_id, due in secrets.items():
                 if due:
                     chain = self.chains[chain_id]
                     self.chores.start(ZERO_HASH, "register", partial(chain.register_secrets, sorted(due)), chain_id)
 
     def _due_secrets(self, chain: Chain, on_chain: OnChain, row: Row) -> set[bytes]:
-        """While the channel closes at once; else when it becomes late."""
-        is_closing, now = on_chain.status == Status.CLOSING, chain.now()
-        expiries = {lock.ref: lock.expiry for lock in row.newest.theirs.lane.locks}
         by_ref = {secret_hash(secret): secret for secret in row.newest.secrets}
-        amounts = {lock.ref: lock.amount for lock in row.newest.theirs.lane.locks}
+        largest = sorted(row.newest.theirs.lane.locks, key=lambda lock: -lock.amount)
+        worth = [lock for lock in largest if lock.ref in by_ref and lock.amount >= self._least(on_chain, row)]
         return {
-            secret
-            for ref, secret in by_ref.items()
-            if ref not in chain.latest.secrets
-            and amounts[ref] >= self.settings.terms.least_reward
-            and now <= expiries[ref]
-            and (is_closing or now >= expiries[ref] - chain.timing.reveal_before // 2)
+            by_ref[lock.ref]
+            for lock in worth[:MOST_SECRETS]
+            if self._is_promised(chain, on_chain, row)
+            and lock.ref not in chain.latest.secrets
+            and chain.now() <= lock.expiry
         }
 
     def _defend(self, chain: Chain, on_chain: OnChain, row: Row) -> None:
@@ -226,17 +250,37 @@ class Tower:
         side = key.side(row.client)
         other: Side = 0 if side else 1
         if chain.now() >= on_chain.settle_at:
-            self.chores.start(key.id, "settle", partial(chain.settle, on_chain))
+            if key.id not in self._left:
+                self.chores.start(key.id, "settle", partial(self._settle, chain, on_chain, side, row))
+            return
+        if not self._is_promised(chain, on_chain, row):
             return
         if is_worse(on_chain.shown[side], newest.own.lane):
             self.chores.start(key.id, "show", partial(chain.update, key, side, newest.own), side)
         if newest.theirs.lane.nonce > on_chain.shown[other].nonce:
-            nonce = newest.theirs.lane.nonce
-            if chain.now() > newest.valid_until:  # unpaid, but promised
-                self.chores.start(key.id, "show", partial(chain.update, key, other, newest.theirs), other)
-                return
-            pay = TowerPay(side, nonce, self.identity.address, newest.reward, newest.valid_until)
+            pay = TowerPay(side, newest.theirs.lane.nonce, self.identity.address, newest.reward, newest.valid_until)
             self.chores.start(key.id, "rescue", partial(self._rescue, chain, row, other, newest.theirs, pay), other)
+
+    def _is_promised(self, chain: Chain, on_chain: OnChain, row: Row) -> bool:
+        """Whether the client's promise to pay still holds, and his part, which may be withdrawn by now, can keep it."""
+        newest, side = row.newest, on_chain.key.side(row.client)
+        own = max(newest.own.lane, on_chain.shown[side], key=lambda lane: lane.nonce)
+        is_covered = least_part(on_chain, side, newest.theirs.lane, own) >= newest.reward
+        return is_covered and chain.now() <= newest.valid_until
+
+    def _least(self, on_chain: OnChain, row: Row) -> int:
+        """Below that nothing is worth a transaction."""
+        return self.settings.terms.reward(row.newest.chain_id, on_chain.key.token, 0) or 0
+
+    async def _settle(self, chain: Chain, on_chain: OnChain, side: Side, row: Row) -> None:
+        """If it pays us; else it is for the parties to do."""
+        tower, reward = await chain.rescue(on_chain.key.id, side)
+        known = Knowledge({ref: secret.at for ref, secret in chain.latest.secrets.items()})
+        part = settle(on_chain.funds, on_chain.shown, known)[side]
+        if tower != self.identity.address or min(reward, part) < self._least(on_chain, row):
+            self._left.add(on_chain.key.id)
+            return
+        await chain.settle(on_chain)
 
     async def _rescue(self, chain: Chain, row: Row, side: Side, lane: SignedLane, pay: TowerPay) -> None:
         key = chain.latest.channels[row.newest.channel].key

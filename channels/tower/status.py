@@ -45,7 +45,14 @@ def status(tower: Tower) -> dict[str, Any]:
         ],
         "terms": {
             "rewardPpm": tower.settings.terms.reward_ppm,
-            "leastReward": str(tower.settings.terms.least_reward),
+            "rates": [
+                {
+                    "chain": tower.chains[rate.chain_id].name,
+                    "token": checksum(rate.token),
+                    "leastReward": str(rate.least),
+                }
+                for rate in tower.settings.terms.rates
+            ],
             "mostChannels": tower.settings.terms.most_channels,
         },
         "channels": [

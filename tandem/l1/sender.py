@@ -168,6 +168,8 @@ class L1Sender:
             gas = call.estimate_gas({"from": self._account.address, "value": Wei(value)})
         except (ContractLogicError, ContractCustomError) as error:
             raise Reverted(f"{call.fn_name} would revert: {explain(error)}") from error
+        except Web3RPCError as error:
+            raise L1Rejected(f"{call.fn_name}: its gas is not to be had: {error}") from error
         fields: Any = {
             "from": self._account.address,
             "value": value,

@@ -48,8 +48,8 @@ LIFE: tuple[tuple[Event, OnChain], ...] = (
         OnChain(KEY, Funds((100, 20), (9, 8)), Status.CLOSING, AT, PARTIES[1], LANES),
     ),
     (
-        ChannelSettled(KEY.id, (66, 37)),
-        OnChain(KEY, Funds((100, 20), (9, 8)), Status.SETTLED, AT, PARTIES[1], LANES, (66, 37)),
+        ChannelSettled(KEY.id, (66, 37), Seconds(99)),
+        OnChain(KEY, Funds((100, 20), (9, 8)), Status.SETTLED, AT, PARTIES[1], LANES, (66, 37), Seconds(99)),
     ),
 )
 
@@ -67,8 +67,8 @@ def test_each_event_changes_what_it_says_and_no_other_channel() -> None:
 def test_a_channel_that_is_ended_by_consent_was_never_closing() -> None:
     ledger = Ledger()
     ledger.apply(ChannelOpened(KEY))
-    ledger.apply(ChannelSettled(KEY.id, (1, 2)))
-    assert ledger.channels[KEY.id] == OnChain(KEY, status=Status.SETTLED, pays=(1, 2))
+    ledger.apply(ChannelSettled(KEY.id, (1, 2), Seconds(7)))
+    assert ledger.channels[KEY.id] == OnChain(KEY, status=Status.SETTLED, pays=(1, 2), settled_at=Seconds(7))
 
 
 def test_a_secret_counts_from_when_it_was_first_known() -> None:

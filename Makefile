@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
 
-.PHONY: install test check compile demo prove devnet bench state-tests prove-state-tests fuzz model adversaries crashes abi lock clean
+.PHONY: install test check compile demo prove devnet bench state-tests prove-state-tests fuzz model adversaries crashes raiden abi lock clean
 
 # The Python files of scripts/ import packages of this repository.
 export PYTHONPATH := $(CURDIR)
@@ -57,11 +57,16 @@ model: install
 
 # The longer end-to-end tests: every lie, twenty false roots, censors, re-orgs in mid-game, floods of channels (about 20 minutes)
 adversaries: install
-	@$(BIN)/pytest tests/e2e -m slow -q --ignore tests/e2e/test_channel_crashes.py $(ARGS)
+	@$(BIN)/pytest tests/e2e -m slow -q --ignore tests/e2e/test_channel_crashes.py \
+		--ignore tests/e2e/test_raiden_scenarios.py $(ARGS)
 
 # kill -9 of each hop of a payment, before and after each message (about five minutes)
 crashes: install
 	@$(BIN)/pytest tests/e2e/test_channel_crashes.py -m "slow or not slow" -q $(ARGS)
+
+# Raiden's published scenarios, played by channel nodes (about three minutes); TANDEM_VECTORS says where they are
+raiden: install
+	@$(BIN)/pytest tests/e2e/test_raiden_scenarios.py -m "slow or not slow" -q $(ARGS)
 
 # Export the ABIs that Python uses from the compiled contracts
 abi: compile

@@ -9,11 +9,13 @@ import uvloop
 from channels.api import load_token, serve
 from channels.commands import commands
 from channels.node import Node, NodeSettings
+from channels.session_commands import session
 from channels.startup import chain_options, chain_settings, run_until_stopped
 from channels.store import Store
 from channels.tower.command import tower
 from tandem.chain.spec import Deployment
 from tandem.channels.identity import NodeUri
+from tandem.channels.tic_tac_toe import TicTacToe
 from tandem.errors import ConfigError, TandemError
 from tandem.l1.signer import load_signer
 from tandem.logs import configure_logs
@@ -28,7 +30,7 @@ def main() -> None:
     """A node of Tandem's payment channels, and the commands to a node that runs."""
 
 
-for command in (*commands(), tower):
+for command in (*commands(), session, tower):
     main.add_command(command)
 
 
@@ -80,7 +82,8 @@ def run(
         if len(guards) > MOST_TOWERS:
             raise ConfigError(f"up to {MOST_TOWERS} towers can watch for a node")
         inbox = chain.l1.chain_id, chain.l1.inbox
-        settings = NodeSettings(data, host, port, url, chains, inbox, fee_base, fee_ppm, 1, tower_ppm, guards)
+        apps = {chain.l1.tic_tac_toe: TicTacToe()}
+        settings = NodeSettings(data, host, port, url, chains, inbox, fee_base, fee_ppm, 1, tower_ppm, guards, apps)
         account = load_signer("CHANNELS", chain, DEVELOPMENT_ACCOUNT)
         with Store(data / "node.sqlite") as store:
             node = Node(settings, account, store)

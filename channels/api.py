@@ -19,6 +19,8 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from channels import models
 from channels.chain import Chain, ChainFailure
 from channels.channel import Channel, asset
+from channels.match_book import KeptMatch
+from channels.match_talk import NoMatch
 from channels.metrics import render
 from channels.node import Node
 from channels.owner import Owner, Refusal
@@ -26,6 +28,7 @@ from channels.payments import NotPaid
 from channels.peer import ChannelBroken, ChannelEnded, NotConnected, NotGranted, TooManyWaiting
 from channels.serving import serve_app
 from tandem.channels.identity import NodeUri
+from tandem.channels.play import InvalidMove, NotNow
 from tandem.channels.routing import NoWay
 from tandem.channels.signing import BadSignature
 from tandem.errors import EncodingError, TandemError
@@ -47,6 +50,9 @@ STATUS: dict[type[TandemError], int] = {
     Refusal: 409,
     NotGranted: 409,
     NotPaid: 409,
+    NoMatch: 409,
+    NotNow: 409,
+    InvalidMove: 409,
     NoWay: 409,
     ChannelBroken: 409,
     ChannelEnded: 409,
@@ -220,6 +226,38 @@ def _routes(node: Node) -> APIRouter:
         amount = await owner.claim(_chain(node, request.chain), _token(request.token))
         return models.Claimed(amount=str(amount))
 
+    @api.get("/sessions")
+    async def sessions(count: Count = 100) -> list[models.SessionView]:
+        """Application sessions, the newest first."""
+        return [models.session_view(node, kept) for kept in node.matches.book.newest(count)]
+
+    @api.get("/sessions/{name}")
+    async def session(name: str) -> models.SessionView:
+        """One of them."""
+        return models.session_view(node, _session(node, name))
+
+    @api.post("/sessions", status_code=201)
+    async def offer(request: models.SessionRequest) -> models.SessionView:
+        """Ask the other side of a channel to play."""
+        channel = _channel(node, request.channel)
+        timeout, life = (None if each is None else Seconds(each) for each in (request.timeout, request.life))
+        stake = int(request.stake)
+        name = await node.matches.offer(channel, request.app, stake, timeout, life, is_first=request.first)
+        return models.session_view(node, _session(node, "0x" + name.hex()))
+
+    @api.post("/sessions/{name}/decide")
+    async def decide_session(name: str, request: models.AcceptRequest) -> models.Done:
+        """Play what was offered, or do not."""
+        found = _session(node, name).match.name
+        await (node.matches.accept(found) if request.accept else node.matches.decline(found))
+        return models.Done()
+
+    @api.post("/sessions/{name}/move")
+    async def move(name: str, request: models.MoveRequest) -> models.SessionView:
+        """Make our turn."""
+        await node.matches.move(_session(node, name).match.name, request.move)
+        return models.session_view(node, _session(node, name))
+
     @api.get("/routes")
     async def route(
         to: str, amount: models.Amount, chain: str, token: models.AddressText | None = None
@@ -298,6 +336,15 @@ def _channel(node: Node, text: str) -> Channel:
     found = [channel for name, channel in node.channels.items() if name.hex().startswith(wanted)]
     if len(found) != 1 or len(wanted) < 6:
         raise HTTPException(404, f"there is no channel {text}: six digits of its name are needed at least")
+    return found[0]
+
+
+def _session(node: Node, text: str) -> KeptMatch:
+    """By its name, or the beginning of it."""
+    wanted = text.removeprefix("0x").lower()
+    found = node.matches.book.named(wanted) if len(wanted) >= 6 else []
+    if len(found) != 1:
+        raise HTTPException(404, f"there is no session {text}: six digits of its name are needed at least")
     return found[0]
 
 

@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from threading import Event
 from typing import Any, Protocol
 
-import requests
 import structlog
 from eth_account.signers.local import LocalAccount
 from web3.contract import Contract
 from web3.contract.contract import ContractFunction
-from web3.exceptions import Web3Exception
 
 from tandem.channels.endpoint import SignedLane
 from tandem.channels.ledger import Ledger, OnChain
+from tandem.channels.sessions import AppDomain, Session, SignedState
 from tandem.channels.signing import SigningDomain
 from tandem.channels.states import ChannelKey, CoopClose, Lane, Side, TowerPay, Withdrawal, encode_locks
 from tandem.channels.timing import Timing
 from tandem.errors import ConfigError, TandemError
 from tandem.l1.channel_reader import ChannelReader
-from tandem.l1.contracts import abi, checksum, connect
+from tandem.l1.contracts import NO_ANSWER, abi, checksum, connect
 from tandem.l1.log_feed import L1Moved
 from tandem.l1.sender import L1Sender, Reverted, SendFailure
+from tandem.primitives.hashing import keccak
 from tandem.primitives.types import ZERO_ADDRESS, Address, Hash, Seconds
 
 MOST_SECRETS = 100
@@ -55,8 +55,8 @@ ERC20 = [
 class Detour(Protocol):
     """Another way to have a transaction done, where the usual one does not work."""
 
-    async def take(self, data: bytes) -> None:
-        """A call of ChannelManager, sent again and again until it is on its way. ChainFailure."""
+    async def take(self, contract: Address, data: bytes) -> None:
+        """A call, sent again and again until it is on its way. ChainFailure."""
         ...
 
 
@@ -101,6 +101,8 @@ class ChainSettings:
     url: str
     chain_id: int
     manager: Address
+    registry: Address
+    """AppRegistry, of application sessions."""
     start_block: int
     confirmations: int
     """Blocks behind its head that no re-org changes."""
@@ -118,12 +120,17 @@ class Chain:
         self.id = settings.chain_id
         self.timing = settings.timing
         self.domain = SigningDomain(settings.chain_id, settings.manager)
+        self.apps = AppDomain(settings.chain_id, settings.registry)
         self._web3 = connect(settings.url)
         self._contract = self._web3.eth.contract(address=checksum(settings.manager), abi=abi("ChannelManager"))
-        self._reader = ChannelReader(self._web3, settings.manager, settings.start_block, settings.confirmations)
+        self._registry = self.contract("AppRegistry", settings.registry)
+        self._reader = ChannelReader(
+            self._web3, settings.manager, settings.start_block, settings.confirmations, settings.registry
+        )
         self._stopping = Event()
         self._sender = L1Sender(self._web3, account, self._stopping)
         self._queue: asyncio.Queue[_Call] = asyncio.Queue(1_000)
+        self._approving = asyncio.Lock()
         self.detour: Detour | None = None
         """For what must be done in time: on L2 the way through L1, which no sequencer can close."""
         self._failing: dict[str, float] = {}
@@ -172,7 +179,7 @@ class Chain:
             try:
                 changed, is_all = await asyncio.to_thread(self._reader.poll)
                 self.is_reachable = True
-            except (requests.RequestException, OSError, Web3Exception, L1Moved) as reason:
+            except (*NO_ANSWER, L1Moved) as reason:
                 if self.is_reachable or not self.is_synced:
                     self._log.warning("the chain does not answer", reason=str(reason), retry_in=RETRY)
                 self.is_reachable = False
@@ -191,7 +198,7 @@ class Chain:
             try:
                 actual = await asyncio.to_thread(lambda: self._web3.eth.chain_id)
                 break
-            except (requests.RequestException, OSError, Web3Exception) as reason:
+            except NO_ANSWER as reason:
                 self._log.warning("the chain does not answer", reason=str(reason), retry_in=RETRY)
                 await asyncio.sleep(RETRY)
         if actual != self.id:
@@ -221,13 +228,11 @@ class Chain:
 
     async def open(self, key: ChannelKey, amount: int) -> Any:
         """With a deposit of our own."""
-        await self._allow(key.token, amount)
-        return await self._send(self._contract.functions.open(_key(key), amount), self._value(key, amount))
+        return await self._pay_in(key, amount, self._contract.functions.open(_key(key), amount))
 
     async def deposit(self, key: ChannelKey, side: Side, amount: int) -> Any:
         """For a side."""
-        await self._allow(key.token, amount)
-        return await self._send(self._contract.functions.deposit(_key(key), side, amount), self._value(key, amount))
+        return await self._pay_in(key, amount, self._contract.functions.deposit(_key(key), side, amount))
 
     async def withdraw(self, key: ChannelKey, taken: Withdrawal, signatures: tuple[bytes, bytes]) -> Any:
         """By consent."""
@@ -255,6 +260,11 @@ class Chain:
         call = self._contract.functions.updateForReward(_key(key), side, _proof(lane), fields, signature)
         return await self._send(call, is_urgent=True)
 
+    async def rescue(self, channel: Hash, side: Side) -> tuple[Address, int]:
+        """The tower that a side has to pay in the end, and how much at most. ChainFailure."""
+        tower, reward = await self.ask(self._contract.functions.getRescue(channel, side))
+        return Address(bytes.fromhex(tower[2:])), int(reward)
+
     async def settle(self, channel: OnChain) -> Any:
         """Behind the window."""
         locks = [encode_locks(lane.locks) for lane in channel.shown]
@@ -276,6 +286,30 @@ class Chain:
         """Have it paid out. ChainFailure where the token still refuses."""
         return await self._send(self._contract.functions.claim(checksum(token), self._sender.address))
 
+    # -- application sessions
+
+    async def put_state(self, session: Session, state: SignedState) -> Any:
+        """A state that both players have signed."""
+        call = self._registry.functions.put(_session(session), state.turn, state.state, *state.signatures)
+        return await self._send(call, is_urgent=True)
+
+    async def move_state(self, session: Session, before: bytes, after: SignedState) -> Any:
+        """A turn of the player who has signed it alone."""
+        [signature] = filter(None, after.signatures)
+        call = self._registry.functions.move(_session(session), before, after.state, signature)
+        return await self._send(call, is_urgent=True)
+
+    async def resolve_session(self, session: Session, state: bytes) -> Any:
+        """It is over."""
+        return await self._send(self._registry.functions.resolve(_session(session), state), is_urgent=True)
+
+    async def is_agreed(self, session: Session, state: bytes) -> bool | None:
+        """Whether this state, which stands on chain, was signed by both; None: another one stands there."""
+        _, is_agreed, *_, state_hash = await self.ask(self._registry.functions.getSession(session.id))
+        return bool(is_agreed) if state_hash == keccak(state) else None
+
+    # -- sending
+
     async def send(self) -> None:
         """Send what is queued, for ever. Run it beside `follow`."""
         try:
@@ -293,7 +327,7 @@ class Chain:
         try:
             calls = [(call.function, call.value) for call in batch]
             outcomes = await asyncio.to_thread(self._sender.send_all, calls)
-        except (requests.RequestException, OSError, Web3Exception) as reason:
+        except NO_ANSWER as reason:
             outcomes = [ChainFailure(f"{self.name} does not answer: {reason}")] * len(batch)
         for call, outcome in zip(batch, outcomes, strict=True):
             if not isinstance(outcome, Exception):
@@ -319,7 +353,7 @@ class Chain:
         if self.detour is None or time.monotonic() - since < self.timing.settle:
             return outcome
         try:
-            await self.detour.take(call.data(self.id))
+            await self.detour.take(Address(bytes.fromhex(call.function.address[2:])), call.data(self.id))
         except ChainFailure as reason:
             return reason
         return ChainFailure(f"{call.function.fn_name} is on its way to {self.name} through L1")
@@ -342,31 +376,34 @@ class Chain:
         """Another contract of ours on this chain."""
         return self._web3.eth.contract(address=checksum(address), abi=abi(name))
 
-    async def _allow(self, token: Address, amount: int) -> None:
-        """Let the contract take so much of a token."""
-        if token == ZERO_ADDRESS or amount == 0:
-            return
-        contract, spender = self._token(token), self._contract.address
-        allowance = contract.functions.allowance(self._sender.address, spender)
-        if await self._call(allowance.call) < amount:
-            await self._send(contract.functions.approve(spender, amount))
+    async def _pay_in(self, key: ChannelKey, amount: int, function: ContractFunction) -> Any:
+        """Send a call that takes so much. What is approved of a token is for one call: the next one waits."""
+        if key.token == ZERO_ADDRESS or amount == 0:
+            return await self._send(function, amount)
+        contract, spender = self._token(key.token), self._contract.address
+        async with self._approving:
+            allowance = contract.functions.allowance(self._sender.address, spender)
+            if await self._call(allowance.call) < amount:
+                await self._send(contract.functions.approve(spender, amount))
+            return await self._send(function)
 
     async def _call(self, call: Callable[[], Any]) -> Any:
         try:
             return await asyncio.to_thread(call)
-        except (requests.RequestException, OSError, Web3Exception) as reason:
+        except NO_ANSWER as reason:
             raise ChainFailure(f"{self.name}: {reason}") from reason
 
     def _token(self, token: Address) -> Any:
         return self._web3.eth.contract(address=checksum(token), abi=ERC20)
 
-    @staticmethod
-    def _value(key: ChannelKey, amount: int) -> int:
-        return amount if key.token == ZERO_ADDRESS else 0
-
 
 def _key(key: ChannelKey) -> tuple[Any, ...]:
     return checksum(key.party0), checksum(key.party1), checksum(key.token), key.window, key.salt
+
+
+def _session(session: Session) -> tuple[Any, ...]:
+    players = checksum(session.player0), checksum(session.player1)
+    return *players, checksum(session.app), session.timeout, session.salt, session.terms
 
 
 def _proof(signed: SignedLane) -> tuple[Any, ...]:

@@ -87,7 +87,7 @@ AMOUNT = AmountType()
 Command = Callable[..., Any]
 
 
-def _command(function: Command) -> click.Command:
+def make_command(function: Command) -> click.Command:
     """With the folder that says which node is meant, and --json for programs."""
     options = [
         click.option(
@@ -109,7 +109,7 @@ def _command(function: Command) -> click.Command:
             result[1](Console(highlight=False))
 
     run.__doc__ = function.__doc__
-    run.__click_params__ = list(reversed(getattr(function, "__click_params__", [])))  # type: ignore[attr-defined]
+    run.__click_params__ = list(getattr(function, "__click_params__", []))  # type: ignore[attr-defined]
     for option in reversed(options):
         run = option(run)
     return click.command(function.__name__.strip("_").replace("_", "-"))(run)
@@ -119,11 +119,11 @@ Answer = tuple[Any, Callable[[Console], None]]
 """For programs, and for people."""
 
 
-def _say(content: Any, text: str) -> Answer:
+def say(content: Any, text: str) -> Answer:
     return content, lambda console: console.print(text, soft_wrap=True)
 
 
-def _table(content: Any, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Answer:
+def tabulate(content: Any, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> Answer:
     def show(console: Console) -> None:
         table = Table(title=title, title_justify="left")
         for column in columns:
@@ -145,7 +145,7 @@ def show_amount(amount: str, symbol: str = "ETH", decimals: int = 18) -> str:
     return f"{text} {symbol}"
 
 
-def _short(name: str) -> str:
+def short(name: str) -> str:
     return name[: 2 + SHORT]
 
 
@@ -164,7 +164,7 @@ def _info(node: Client) -> Answer:
     ]
     title = f"node {content['node']}\naccount {content['address']}, {content['channels']} channels, "
     title += f"{content['neighbours']} neighbours"
-    return _table(content, title, ("chain", "id", "block", "balance", "gas"), rows)
+    return tabulate(content, title, ("chain", "id", "block", "balance", "gas"), rows)
 
 
 def _channels(node: Client) -> Answer:
@@ -180,16 +180,16 @@ def _channels(node: Client) -> Answer:
             state += f" until {time.strftime('%H:%M:%S', time.localtime(channel['settle_at']))}"
         rows.append(
             (
-                _short(channel["id"]),
+                short(channel["id"]),
                 channel["chain"],
-                _short(channel["other_node"] or channel["other"]),
+                short(channel["other_node"] or channel["other"]),
                 channel["trouble"] or state,
                 show_amount(channel["spendable"], *unit),
                 show_amount(channel["receivable"], *unit),
                 str(len(channel["locks"])),
             )
         )
-    return _table(content, "channels", ("channel", "chain", "with", "state", "can pay", "can get", "locks"), rows)
+    return tabulate(content, "channels", ("channel", "chain", "with", "state", "can pay", "can get", "locks"), rows)
 
 
 @click.argument("other")
@@ -200,28 +200,28 @@ def _channels(node: Client) -> Answer:
 def _open(node: Client, other: str, chain: str, amount: str, token: str | None, window: int | None) -> Answer:
     """Open a channel with OTHER: public key @ host : port."""
     content = node.post("/channels", node=other, chain=chain, amount=amount, token=token, window=window)
-    return _say(content, f"channel {content['id']} is open; it can be used when the deposit is confirmed")
+    return say(content, f"channel {content['id']} is open; it can be used when the deposit is confirmed")
 
 
 @click.argument("channel")
 @click.argument("amount", type=AMOUNT)
 def _deposit(node: Client, channel: str, amount: str) -> Answer:
     """Pay AMOUNT more into CHANNEL."""
-    return _say(node.post(f"/channels/{channel}/deposit", amount=amount), "paid in; it counts when it is confirmed")
+    return say(node.post(f"/channels/{channel}/deposit", amount=amount), "paid in; it counts when it is confirmed")
 
 
 @click.argument("channel")
 @click.argument("amount", type=AMOUNT)
 def _withdraw(node: Client, channel: str, amount: str) -> Answer:
     """Take AMOUNT out of CHANNEL, which stays open."""
-    return _say(node.post(f"/channels/{channel}/withdraw", amount=amount), "taken out")
+    return say(node.post(f"/channels/{channel}/withdraw", amount=amount), "taken out")
 
 
 @click.argument("channel")
 @click.argument("amount", type=AMOUNT)
 def _send(node: Client, channel: str, amount: str) -> Answer:
     """Pay AMOUNT to who is at the other side of CHANNEL, without an invoice."""
-    return _say(node.post(f"/channels/{channel}/pay", amount=amount), "paid")
+    return say(node.post(f"/channels/{channel}/pay", amount=amount), "paid")
 
 
 @click.argument("channel")
@@ -229,7 +229,7 @@ def _send(node: Client, channel: str, amount: str) -> Answer:
 def _close(node: Client, channel: str, alone: bool) -> Answer:
     """End CHANNEL: together, at once; or alone."""
     content = node.post(f"/channels/{channel}/close", alone=alone)
-    return _say(content, "closing: it is settled when its window is over" if alone else "closed")
+    return say(content, "closing: it is settled when its window is over" if alone else "closed")
 
 
 @click.argument("amount", type=AMOUNT)
@@ -244,19 +244,19 @@ def _invoice(
     """Ask for AMOUNT."""
     body = {"amount": amount, "chain": chain, "token": token, "description": description, "life": life, "hold": hold}
     content = node.post("/invoices", **body)
-    return _say(content, content["invoice"])
+    return say(content, content["invoice"])
 
 
 @click.argument("ref")
 def _take(node: Client, ref: str) -> Answer:
     """Take what is held for the invoice REF."""
-    return _say(node.post(f"/invoices/{ref}/decide", take=True), "taken")
+    return say(node.post(f"/invoices/{ref}/decide", take=True), "taken")
 
 
 @click.argument("ref")
 def _refuse(node: Client, ref: str) -> Answer:
     """Refuse what is held for the invoice REF."""
-    return _say(node.post(f"/invoices/{ref}/decide", take=False), "refused")
+    return say(node.post(f"/invoices/{ref}/decide", take=False), "refused")
 
 
 @click.argument("invoice")
@@ -266,9 +266,9 @@ def _pay(node: Client, invoice: str, most_fee: str | None) -> Answer:
     content = node.post("/payments", invoice=invoice, most_fee=most_fee)
     if content["outcome"] != "paid":
         raise click.ClickException(f"not paid after {content['attempts']} tries: {content['error']}")
-    hops = " → ".join(f"{_short(hop['target'])} ({hop['chain']})" for hop in content["way"])
+    hops = " → ".join(f"{short(hop['target'])} ({hop['chain']})" for hop in content["way"])
     text = f"paid {show_amount(content['amount'])} over {hops}, fee {show_amount(content['fee'])}"
-    return _say(content, f"{text}\nproof {content['proof']}")
+    return say(content, f"{text}\nproof {content['proof']}")
 
 
 def _payments(node: Client) -> Answer:
@@ -276,7 +276,7 @@ def _payments(node: Client) -> Answer:
     content = node.get("/payments")
     rows = [
         (
-            _short(payment["ref"]),
+            short(payment["ref"]),
             payment["outcome"],
             show_amount(payment["amount"]),
             show_amount(payment["fee"]),
@@ -285,7 +285,7 @@ def _payments(node: Client) -> Answer:
         )
         for payment in content
     ]
-    return _table(content, "payments", ("payment", "state", "amount", "fee", "hops", "for"), rows)
+    return tabulate(content, "payments", ("payment", "state", "amount", "fee", "hops", "for"), rows)
 
 
 def _invoices(node: Client) -> Answer:
@@ -293,7 +293,7 @@ def _invoices(node: Client) -> Answer:
     content = node.get("/invoices")
     rows = [
         (
-            invoice["ref"] if invoice["is_waiting"] else _short(invoice["ref"]),
+            invoice["ref"] if invoice["is_waiting"] else short(invoice["ref"]),
             "paid"
             if invoice["paid"]
             else "held"
@@ -306,7 +306,7 @@ def _invoices(node: Client) -> Answer:
         )
         for invoice in content
     ]
-    return _table(content, "invoices", ("invoice", "state", "amount", "for"), rows)
+    return tabulate(content, "invoices", ("invoice", "state", "amount", "for"), rows)
 
 
 @click.argument("out")
@@ -315,15 +315,13 @@ def _invoices(node: Client) -> Answer:
 @click.option("--most-fee", type=AMOUNT, default="1000", show_default=True, help="What hops may take together.")
 def _rebalance(node: Client, out: str, into: str, amount: str, most_fee: str) -> Answer:
     """Move AMOUNT from channel OUT to channel INTO, over other nodes."""
-    named = {_short(channel["id"]): channel["id"] for channel in node.get("/channels")}
+    named = {short(channel["id"]): channel["id"] for channel in node.get("/channels")}
     content = node.post(
         "/rebalance", out=named.get(out, out), into=named.get(into, into), amount=amount, most_fee=most_fee
     )
     if content["outcome"] != "paid":
         raise click.ClickException(f"not moved: {content['error']}")
-    return _say(
-        content, f"moved {show_amount(amount)} in {len(content['way'])} hops, fee {show_amount(content['fee'])}"
-    )
+    return say(content, f"moved {show_amount(amount)} in {len(content['way'])} hops, fee {show_amount(content['fee'])}")
 
 
 @click.option("--chain", default="L2", show_default=True)
@@ -331,7 +329,7 @@ def _rebalance(node: Client, out: str, into: str, amount: str, most_fee: str) ->
 def _claim(node: Client, chain: str, token: str | None) -> Answer:
     """Get what a settlement could not pay out, because the token refused."""
     content = node.post("/claim", chain=chain, token=token)
-    return _say(content, f"claimed {content['amount']}" + (" units" if token else " wei"))
+    return say(content, f"claimed {content['amount']}" + (" units" if token else " wei"))
 
 
 @click.argument("to")
@@ -342,11 +340,11 @@ def _route(node: Client, to: str, amount: str, chain: str, token: str | None) ->
     """The way that a payment of AMOUNT to node TO would take now."""
     content = node.get("/routes", to=to, amount=amount, chain=chain, token=token)
     rows = [
-        (hop["chain"], _short(hop["channel"]), _short(hop["source"]), _short(hop["target"]), show_amount(hop["amount"]))
+        (hop["chain"], short(hop["channel"]), short(hop["source"]), short(hop["target"]), show_amount(hop["amount"]))
         for hop in content["hops"]
     ]
     title = f"{len(rows)} hops, fee {show_amount(content['fee'])}"
-    return _table(content, title, ("chain", "channel", "from", "to", "amount"), rows)
+    return tabulate(content, title, ("chain", "channel", "from", "to", "amount"), rows)
 
 
 def _network(node: Client) -> Answer:
@@ -355,8 +353,8 @@ def _network(node: Client) -> Answer:
     rows = [
         (
             edge["chain"],
-            _short(edge["channel"]),
-            f"{_short(edge['source'])} → {_short(edge['target'])}",
+            short(edge["channel"]),
+            f"{short(edge['source'])} → {short(edge['target'])}",
             "open" if edge["is_open"] else "away",
             f"{int(edge['fee_base']):,} + {edge['fee_ppm']} ppm",
             f"{edge['delta']:,} s",
@@ -364,7 +362,7 @@ def _network(node: Client) -> Answer:
         for edge in content["edges"]
     ]
     title = f"{len(content['nodes'])} nodes, {len(rows)} edges"
-    return _table(content, title, ("chain", "channel", "edge", "state", "asks", "delta"), rows)
+    return tabulate(content, title, ("chain", "channel", "edge", "state", "asks", "delta"), rows)
 
 
 def _towers(node: Client) -> Answer:
@@ -372,7 +370,7 @@ def _towers(node: Client) -> Answer:
     content = node.get("/towers")
     rows = [
         (
-            _short(tower["public_key"]),
+            short(tower["public_key"]),
             tower["url"],
             "connected" if tower["is_connected"] else "away",
             str(tower["channels"]),
@@ -381,13 +379,13 @@ def _towers(node: Client) -> Answer:
         )
         for tower in content
     ]
-    return _table(content, "towers", ("tower", "where", "state", "channels", "reward", "declines"), rows)
+    return tabulate(content, "towers", ("tower", "where", "state", "channels", "reward", "declines"), rows)
 
 
 @click.argument("other")
 def _connect(node: Client, other: str) -> Answer:
     """Stay connected with OTHER: public key @ host : port."""
-    return _say(node.post("/neighbours", node=other), "connected")
+    return say(node.post("/neighbours", node=other), "connected")
 
 
 @click.option("--count", type=click.IntRange(1, 1_000), default=20, show_default=True)
@@ -395,7 +393,7 @@ def _history(node: Client, count: int) -> Answer:
     """What has happened last."""
     content = node.get("/history", count=count)
     rows = [(_clock(event["time"]), event["kind"], _details(event)) for event in reversed(content)]
-    return _table(content, "history", ("time", "what", "details"), rows)
+    return tabulate(content, "history", ("time", "what", "details"), rows)
 
 
 def _watch(node: Client) -> None:
@@ -417,7 +415,7 @@ def _details(event: Mapping[str, Any]) -> str:
     fields = (
         (name, value) for name, value in event.items() if name not in ("time", "kind") and value not in ("", None)
     )
-    return ", ".join(f"{name} {_short(value) if str(value).startswith('0x') else value}" for name, value in fields)
+    return ", ".join(f"{name} {short(value) if str(value).startswith('0x') else value}" for name, value in fields)
 
 
 def commands() -> list[click.Command]:
@@ -445,4 +443,4 @@ def commands() -> list[click.Command]:
         _history,
         _watch,
     )
-    return [_command(function) for function in functions]
+    return [make_command(function) for function in functions]

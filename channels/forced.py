@@ -10,29 +10,28 @@ from tandem.l1.contracts import checksum
 from tandem.primitives.types import Address
 
 GAS = 1_000_000
-"""Of a message: what any call of ChannelManager takes with 64 locks on both lanes, or 20 secrets."""
+"""Of a message: what any call takes: of ChannelManager with 64 locks on both lanes, or 20 secrets."""
 LOOK = 1.0
 """Seconds between two looks at whether the inbox is overdue."""
 
 
 class ForcedWay:
-    """channels.chain.Detour: calls of ChannelManager on L2 by the same account on L1."""
+    """channels.chain.Detour: calls on L2 by the same account on L1."""
 
     def __init__(self, l1: Chain, l2: ChainSettings, inbox: Address) -> None:
         self._l1 = l1
         self._inbox = l1.contract("Inbox", inbox)
-        self._manager = l2.manager
         self._wait = l2.timing.forced + 2 * l1.timing.settle
         self._sent: dict[bytes, float] = {}
         """What is on its way, and since when."""
         self._log = structlog.get_logger("forced")
 
-    async def take(self, data: bytes) -> None:
+    async def take(self, contract: Address, data: bytes) -> None:
         """Once for each call; again when it has had all the time that L1 gives the sequencer. ChainFailure."""
         if time.monotonic() - self._sent.get(data, -float(self._wait)) < self._wait:
             return
         self._log.warning("the sequencer does not take a transaction: it goes through L1", selector=data[:4].hex())
-        await self._l1.call(self._inbox.functions.sendMessage(checksum(self._manager), GAS, data))
+        await self._l1.call(self._inbox.functions.sendMessage(checksum(contract), GAS, data))
         self._sent[data] = time.monotonic()
 
     async def watch(self) -> None:

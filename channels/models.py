@@ -5,6 +5,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
 from channels.channel import Channel
+from channels.match_book import KeptMatch
 from channels.node import Node
 from channels.records import InvoiceRecord, PaymentRecord
 from tandem.channels.invoices import decode_invoice
@@ -60,6 +61,29 @@ class DecideRequest(Strict):
     """Of what is held for an invoice."""
 
     take: bool
+
+
+class SessionRequest(Strict):
+    """To play with the other side of a channel."""
+
+    channel: str = Field(description="its name, or the beginning of it")
+    app: str = Field(examples=["tic-tac-toe"])
+    stake: Amount = Field(description="what each player can lose")
+    first: bool = Field(True, description="whether we begin")
+    life: int | None = Field(None, description="seconds until it must have begun; default: an hour")
+    timeout: int | None = Field(None, description="seconds of each player in a dispute; default: the longest")
+
+
+class AcceptRequest(Strict):
+    """Whether to play."""
+
+    accept: bool
+
+
+class MoveRequest(Strict):
+    """A turn of ours."""
+
+    move: str = Field(max_length=1_000, description="as the app writes moves; tic-tac-toe: a cell, 1 to 9")
 
 
 class PayRequest(Strict):
@@ -174,6 +198,14 @@ class ChannelView(BaseModel):
     towers: int = Field(description="watchtowers that have promised to watch the newest states")
 
 
+class RateView(BaseModel):
+    """What a tower watches, for at least so much of it."""
+
+    chain_id: int
+    token: AddressText
+    least_reward: Amount
+
+
 class TowerView(BaseModel):
     """A watchtower of ours."""
 
@@ -181,7 +213,7 @@ class TowerView(BaseModel):
     url: str
     is_connected: bool
     reward_ppm: int | None
-    least_reward: Amount | None
+    rates: list[RateView]
     channels: int = Field(description="of which it has promised to watch the newest states")
     refusal: str | None
 
@@ -200,6 +232,31 @@ class InvoiceView(BaseModel):
     is_waiting: bool = Field(description="whether a payment is held until its owner decides")
     paid: Amount | None = Field(description="when it is ours for good")
     paid_at: int | None
+
+
+class SessionView(BaseModel):
+    """An application session of ours."""
+
+    id: Hex
+    channel: Hex
+    app: str
+    stake: Amount = Field(description="of ours, on our lane until it is paid or comes back")
+    other_stake: Amount
+    is_ours: bool = Field(description="whether we have asked for it")
+    player: int
+    state: str = Field(description="offered, accepted, playing, over, void")
+    turn: int | None = Field(description="with ours that waits for its answer")
+    board: str | None = Field(description="the same")
+    is_answered: bool = Field(description="whether both have signed it, or the chain has it")
+    is_our_turn: bool
+    on_chain: int | None = Field(description="the turn that stands there")
+    deadline: int | None = Field(description="of who is at turn there")
+    until: int = Field(description="when it must have begun")
+    timeout: int
+    created: int
+    won: Amount | None
+    lost: Amount | None
+    reason: str
 
 
 class HopView(BaseModel):
@@ -356,7 +413,10 @@ def tower_views(node: Node) -> list[TowerView]:
             url=guard.uri.url,
             is_connected=node.neighbours.session(guard.address) is not None,
             reward_ppm=None if guard.terms is None else guard.terms.reward_ppm,
-            least_reward=None if guard.terms is None else str(guard.terms.least_reward),
+            rates=[
+                RateView(chain_id=rate.chain_id, token=checksum(rate.token), least_reward=str(rate.least))
+                for rate in (guard.terms.rates if guard.terms is not None else ())
+            ],
             channels=sum(guard.covers(channel) for channel in node.channels.values()),
             refusal=guard.refusal,
         )
@@ -379,6 +439,40 @@ def invoice_view(node: Node, record: InvoiceRecord) -> InvoiceView:
         is_waiting=node.invoices.is_waiting(record.ref),
         paid=None if record.paid_at is None else str(record.accepted),
         paid_at=record.paid_at,
+    )
+
+
+def session_view(node: Node, kept: KeptMatch) -> SessionView:
+    """As it stands."""
+    match, play = kept.match, kept.match.play
+    begun, result = play.position is not None, match.result
+    stands = play.waiting if begun and play.waiting is not None else play.position
+    own, other = match.stakes
+    put = node.chains[kept.chain_id].latest.sessions.get(play.session.id)
+    state = "playing" if begun else "offered" if match.salt is None else "accepted"
+    if match.void or result is not None:
+        state = "void" if match.void else "over"
+    return SessionView(
+        id=_hex(match.name),
+        channel=_hex(play.channel),
+        app=play.rules.name,
+        stake=str(own),
+        other_stake=str(other),
+        is_ours=match.is_ours,
+        player=play.player,
+        state=state,
+        turn=None if stands is None else stands.turn,
+        board=None if stands is None else play.rules.show(stands.state),
+        is_answered=play.waiting is None,
+        is_our_turn=state == "playing" and play.is_our_turn,
+        on_chain=None if put is None else put.turn,
+        deadline=None if put is None or result is not None else put.deadline,
+        until=match.until,
+        timeout=play.session.timeout,
+        created=kept.created,
+        won=None if result is None else str(result[play.player]),
+        lost=None if result is None else str(result[play.other]),
+        reason=match.void,
     )
 
 

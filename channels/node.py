@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 import structlog
@@ -19,6 +20,8 @@ from channels.crier import Crier
 from channels.forced import add_forced_way
 from channels.invoices import Invoices
 from channels.link import Certificate
+from channels.match_book import MatchBook
+from channels.matches import Matches
 from channels.neighbours import Neighbours
 from channels.opening import MOST_CHANNELS, Opening
 from channels.payments import Payments
@@ -32,10 +35,12 @@ from tandem.channels.closing import Settle, moves, owes, to_register
 from tandem.channels.endpoint import Endpoint
 from tandem.channels.identity import Identity, NodeUri, address_of_public_key
 from tandem.channels.ledger import OnChain, Status
+from tandem.channels.play import Answer, Turn
 from tandem.channels.routing import Edge, EdgeTerms, FailureMemory, Network
+from tandem.channels.sessions import GameRules
 from tandem.channels.settlement import Funds
 from tandem.channels.states import MOST_AMOUNT, MOST_LOCKS, Side
-from tandem.channels.wire import AskOpen, Declined, Message, News, Welcome
+from tandem.channels.wire import AcceptMatch, AskMatch, AskOpen, Declined, DeclineMatch, Message, News, Welcome
 from tandem.primitives.types import ZERO_HASH, Address, Hash, Seconds
 
 TICK = 0.5
@@ -67,6 +72,8 @@ class NodeSettings:
     """Of all that is in a channel a tower gets no more, parts per million."""
     towers: tuple[NodeUri, ...] = ()
     """Watchtowers that are told everything, and paid when they save something."""
+    apps: Mapping[Address, GameRules] = field(default_factory=lambda: MappingProxyType({}))
+    """What can be played, by the app's address on all chains."""
 
 
 class Node:
@@ -87,10 +94,12 @@ class Node:
         self.memory = FailureMemory()
         self.invoices = Invoices(self.identity, store, self.journal)
         self.payments = Payments(self.identity, store, self.journal, self, self.memory, self._tell_payment)
-        self.switch = Switch(
-            self.identity, self.channels, self.edge_terms, self.invoices, self.payments, self.chronicle
-        )
         self.neighbours = Neighbours(self.identity, self._joined, self._take_message, self._is_partner)
+        book = MatchBook(store, self.journal, self.chronicle, self.chains, settings.apps)
+        self.matches = Matches(self.identity, self.channels, self.neighbours, book, self._close_alone)
+        self.switch = Switch(
+            self.identity, self.channels, self.edge_terms, self.invoices, self.payments, self.matches, self.chronicle
+        )
         self.crier = Crier(
             self.identity,
             settings.url,
@@ -142,6 +151,7 @@ class Node:
 
     async def _take_up(self) -> None:
         """Go on where it was left."""
+        self.matches.book.load()
         for chain in self.chains.values():
             for channel in list(chain.certain.channels):
                 await self._review(chain, channel)
@@ -157,6 +167,7 @@ class Node:
         self.chronicle.close()
         await self.neighbours.close()
         await self.switch.stop()
+        await self.matches.stop()
         await self._chores.stop()
         tasks = [*self._tasks, *self._talks.values()]
         for task in tasks:
@@ -247,7 +258,11 @@ class Node:
             channel.peer.end("the channel has ended")
             del self.channels[key.id]
             self._talks.pop(key.id).cancel()
+        await self.matches.ended(key.id)
         if self._store.chain_of(key.id) is not None:
+            for guard in [] if channel is None else self.towers.judge(on_chain, channel.chain.domain):
+                self._log.error("ALARM", message=f"tower {guard.uri} has broken its promise", channel=key.id[:4].hex())
+                self.chronicle.note("breach", channel=key.id, tower=str(guard.uri))
             await self.journal.write(write_end(key.id))
             self.chronicle.note("settled", channel=key.id, amount=on_chain.pays[key.side(self.identity.address)])
 
@@ -280,6 +295,7 @@ class Node:
         """Do what is due in a channel."""
         chain, side = channel.chain, channel.side
         self.switch.tick(channel)
+        self.matches.tick(channel)
         on_chain = chain.latest.channels.get(channel.id)
         if on_chain is None:
             return
@@ -367,6 +383,7 @@ class Node:
 
     def _joined(self, session: Session) -> None:
         self.crier.joined(session)
+        self.matches.joined(session)
 
     async def _take_message(self, session: Session, message: Message) -> None:
         match message:
@@ -376,6 +393,8 @@ class Node:
                 await session.send(self.opening.answer(session, message))
             case Welcome() | Declined() if self.opening.is_asked(message.channel):
                 self.opening.take(message)
+            case AskMatch() | AcceptMatch() | DeclineMatch() | Turn() | Answer():
+                await self.matches.take(session, message)
             case _:
                 await self.towers.take(session, message)
 

@@ -195,11 +195,13 @@ class Payments:
             return _Failed("the channel is gone", legs[0])
         outcome = self._outcomes[order.ref] = asyncio.get_running_loop().create_future()
         self._open[order.ref] = record
-        await self._keep(record)
         lock = Lock(legs[0].amount, legs[0].expiry, LockKind.HASH, order.ref)
-        if not self._world.reserve(order.ref):
-            return _Failed("a lock with this payment's hash is under way", legs[0], is_final=True)
-        placing = asyncio.ensure_future(first.peer.do(AddLock(lock, onion), is_patient=False))
+        with first.peer.plan(lock.amount):
+            await self._keep(record)
+            if not self._world.reserve(order.ref):
+                return _Failed("a lock with this payment's hash is under way", legs[0], is_final=True)
+            placing = asyncio.ensure_future(first.peer.do(AddLock(lock, onion), is_patient=False))
+            await asyncio.sleep(0)  # it is among what waits
         try:
             await asyncio.wait((placing, outcome), return_when=asyncio.FIRST_COMPLETED)
         finally:

@@ -13,19 +13,21 @@ another where they stand (Reestablish), and what may have been lost is sent agai
 import asyncio
 import time
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Protocol
 
 import structlog
 
 from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Endpoint, Proposal, Sign
-from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock, ref_of
+from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock, PayPart, ref_of
 from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import BadSignature
 from tandem.channels.states import CoopClose, Lane, Withdrawal
 from tandem.channels.wire import (
     ChannelMessage,
+    Claim,
     Copies,
     Counted,
     Declined,
@@ -45,6 +47,8 @@ MOST_WAITING = 100_000
 MOST_INCOMING = 1_000
 """Messages that wait to be taken: then the connection is not read any more."""
 
+LockAnswer = PayLock | DropLock | PayPart
+"""What becomes of a lock."""
 Keep = Callable[[Endpoint], Awaitable[None]]
 """Returns when a side's state is on the disk."""
 Change = Callable[[Endpoint], tuple[Endpoint, ChannelMessage | None]]
@@ -106,6 +110,10 @@ class Listener(Protocol):
         """The other side lets a lock on the own lane be dropped: `resolve` it by DropLock."""
         ...
 
+    def claimed(self, peer: "Peer", ref: Hash, amount: int) -> None:
+        """The other side has won so much of a lock on the own lane: `resolve` it by PayPart, if that is so."""
+        ...
+
 
 class PayAtOnce:
     """For a channel that stands alone: what is claimed is paid."""
@@ -123,6 +131,9 @@ class PayAtOnce:
     def given_up(self, peer: "Peer", ref: Hash, reason: bytes) -> None:
         """Drop it."""
         peer.resolve(DropLock(ref))
+
+    def claimed(self, peer: "Peer", ref: Hash, amount: int) -> None:
+        """Nothing is known of it."""
 
 
 @dataclass(slots=True)
@@ -163,9 +174,11 @@ class Peer:
         self._clock = clock
         self._why_no_end = why_no_end
         self._waiting: deque[_Wish] = deque()
+        self._planned: list[int] = []
+        """Amounts of locks."""
         self._under_way: list[asyncio.Future[None]] = []
         self._acts: deque[tuple[Change, asyncio.Future[None]]] = deque()
-        self._lock_answers: dict[Hash, PayLock | DropLock] = {}
+        self._lock_answers: dict[Hash, LockAnswer] = {}
         """What has become of locks on the own lane, until it is proposed."""
         self._consent: asyncio.Future[Consent] | None = None
         """For which the one waits who has asked."""
@@ -184,13 +197,24 @@ class Peer:
 
     @property
     def available(self) -> int:
-        """What can be paid besides what waits already."""
-        return self.endpoint.spendable - sum(_amount(wish.operation) for wish in self._waiting)
+        """What can be paid besides what waits already, and what is planned."""
+        waiting = sum(_amount(wish.operation) for wish in self._waiting)
+        return self.endpoint.spendable - waiting - sum(self._planned)
 
     @property
     def locks(self) -> int:
-        """On the own lane, with those that wait."""
-        return len(self.endpoint.proposed.locks) + sum(isinstance(wish.operation, AddLock) for wish in self._waiting)
+        """On the own lane, with those that wait and that are planned."""
+        waiting = sum(isinstance(wish.operation, AddLock) for wish in self._waiting)
+        return len(self.endpoint.proposed.locks) + waiting + len(self._planned)
+
+    @contextmanager
+    def plan(self, amount: int) -> Iterator[None]:
+        """A lock that is about to be asked for: others look elsewhere meanwhile."""
+        self._planned.append(amount)
+        try:
+            yield
+        finally:
+            self._planned.remove(amount)
 
     @property
     def trouble(self) -> str | None:
@@ -213,7 +237,7 @@ class Peer:
         self._wake()
         await done
 
-    def resolve(self, operation: PayLock | DropLock) -> None:
+    def resolve(self, operation: LockAnswer) -> None:
         """What has become of a lock on the own lane: proposed as soon as can be, once, however often it is said."""
         if any(lock.ref == operation.ref for lock in self.endpoint.proposed.locks):
             self._lock_answers.setdefault(operation.ref, operation)
@@ -230,6 +254,10 @@ class Peer:
     async def give_up(self, ref: Hash, reason: bytes = b"") -> None:
         """Have a lock on the other's lane dropped. InvalidUpdate where its secret is known."""
         await self._act(lambda side: (side.give_up(ref), GiveUp(side.key.id, ref, reason)))
+
+    async def award(self, ref: Hash, amount: int) -> None:
+        """Have so much of an application's lock on the other's lane paid. InvalidUpdate where it was given up."""
+        await self._act(lambda side: (side.award(ref, amount), Claim(side.key.id, ref, amount)))
 
     async def abandon(self, ref: Hash) -> None:
         """Let a lock on the other's lane be dropped that the chain has not learnt the secret of in time."""
@@ -375,6 +403,9 @@ class Peer:
             case GiveUp(_, ref, reason):
                 if self._has_lock(ref):
                     turn.events.append(lambda: self._listener.given_up(self, ref, reason))
+            case Claim(_, ref, amount):
+                if self._has_lock(ref):
+                    turn.events.append(lambda: self._listener.claimed(self, ref, amount))
             case Reestablish(_, mine, theirs, deposits):
                 self._count(deposits)
                 self._resume(mine, theirs, turn)
@@ -430,6 +461,7 @@ class Peer:
         turn.answers.append(Counted(side.key.id, side.funds.deposits[side.other]))
         turn.answers += [Reveal(side.key.id, secret) for secret in side.secrets.values()]
         turn.answers += [GiveUp(side.key.id, ref, b"") for ref in sorted(side.given_up)]
+        turn.answers += [Claim(side.key.id, ref, amount) for ref, amount in sorted(side.outcomes.items())]
 
     def _count(self, deposits: int) -> None:
         self.endpoint = self.endpoint.with_counted(deposits)

@@ -72,7 +72,8 @@ def chain_settings(
         if url:
             timing = Timing(forced=Seconds(forced)).scaled(scale)
             timing = timing.with_window(timing.roomy_window if window is None else Seconds(window))
-            found.append(ChainSettings(name, url, chain_id, contracts.channel_manager, start, confirmations, timing))
+            at = contracts.channel_manager, contracts.app_registry
+            found.append(ChainSettings(name, url, chain_id, *at, start, confirmations, timing))
     if not found:
         raise ConfigError("a chain is needed: give --l1 or --l2")
     return tuple(found)

@@ -18,7 +18,7 @@ from tandem.channels.wire import decode_endpoint, encode_endpoint
 from tandem.errors import ConfigError
 from tandem.primitives.types import Address, Hash
 
-SCHEMA = 2
+SCHEMA = 3
 """Of all tables here; kept in the file (user_version)."""
 TABLES = """
 CREATE TABLE states (channel BLOB PRIMARY KEY, chain_id INTEGER NOT NULL, state BLOB NOT NULL);
@@ -29,6 +29,9 @@ CREATE INDEX open_payments ON payments (ref) WHERE is_open;
 CREATE INDEX newest_invoices ON invoices (created);
 CREATE INDEX newest_payments ON payments (created);
 CREATE TABLE history (number INTEGER PRIMARY KEY, time INTEGER NOT NULL, kind TEXT NOT NULL, record BLOB NOT NULL);
+CREATE TABLE matches (name BLOB PRIMARY KEY, created INTEGER NOT NULL, is_open INTEGER NOT NULL, record BLOB NOT NULL);
+CREATE INDEX open_matches ON matches (name) WHERE is_open;
+CREATE INDEX newest_matches ON matches (created);
 CREATE TABLE receipts (tower BLOB, channel BLOB, receipt BLOB NOT NULL, PRIMARY KEY (tower, channel));
 """
 MOST_WRITES = 10_000
@@ -67,6 +70,16 @@ def write_invoice(ref: Hash, created: int, record: bytes) -> Write:
 def write_payment(ref: Hash, created: int, is_open: bool, record: bytes) -> Write:
     """A payment that we make."""
     return Write("INSERT OR REPLACE INTO payments VALUES (?, ?, ?, ?)", (ref, created, is_open, record))
+
+
+def write_match(name: Hash, created: int, is_open: bool, record: bytes) -> Write:
+    """An application session of ours."""
+    return Write("INSERT OR REPLACE INTO matches VALUES (?, ?, ?, ?)", (name, created, is_open, record))
+
+
+def delete_match(name: Hash) -> Write:
+    """It never came to be."""
+    return Write("DELETE FROM matches WHERE name = ?", (name,))
 
 
 def write_history(time: int, kind: str, record: bytes) -> Write:
@@ -168,9 +181,24 @@ class Store(Database):
         """Records of payments whose end is not known."""
         return [bytes(row[0]) for row in self.read("SELECT record FROM payments WHERE is_open")]
 
+    def match(self, name: Hash) -> bytes | None:
+        """A match's record."""
+        return self._one("SELECT record FROM matches WHERE name = ?", name)
+
+    def matches_named(self, beginning: str) -> list[bytes]:
+        """Records of matches whose name begins with these hexadecimal digits."""
+        rows = self.read(
+            "SELECT record FROM matches WHERE lower(substr(hex(name), 1, ?)) = ?", len(beginning), beginning
+        )
+        return [bytes(row[0]) for row in rows]
+
+    def open_matches(self) -> list[bytes]:
+        """Records of matches that have not come to their end."""
+        return [bytes(row[0]) for row in self.read("SELECT record FROM matches WHERE is_open")]
+
     def newest(self, table: str, count: int) -> list[bytes]:
-        """Records of `invoices` or `payments`, the newest first. ValueError for other tables."""
-        if table not in ("invoices", "payments"):
+        """Records of `invoices`, `payments` or `matches`, the newest first. ValueError for other tables."""
+        if table not in ("invoices", "payments", "matches"):
             raise ValueError(table)
         rows = self.read(f"SELECT record FROM {table} ORDER BY created DESC, rowid DESC LIMIT ?", count)
         return [bytes(row[0]) for row in rows]

@@ -69,6 +69,14 @@ class Payer(Protocol):
         ...
 
 
+class Player(Protocol):
+    """Who has application sessions, and looks after their locks."""
+
+    def claimed(self, ref: Hash, amount: int) -> None:
+        """The other side says that it has won so much of a lock on our lane."""
+        ...
+
+
 class Chronicle(Protocol):
     """Who keeps what has happened."""
 
@@ -87,6 +95,7 @@ class Switch:
         terms: Callable[[Channel], EdgeTerms],
         payee: Payee,
         payer: Payer,
+        player: Player,
         chronicle: Chronicle,
     ) -> None:
         """`terms`: what is asked for handing on over a channel."""
@@ -95,6 +104,7 @@ class Switch:
         self._terms = terms
         self._payee = payee
         self._payer = payer
+        self._player = player
         self._chronicle = chronicle
         self._upstream: dict[Hash, Hash] = {}
         """Of payments that are handed on or end here: the channel that they come in by."""
@@ -147,6 +157,10 @@ class Switch:
             self._reasons[ref] = reason
         peer.resolve(DropLock(ref))
 
+    def claimed(self, peer: Peer, ref: Hash, amount: int) -> None:
+        """Of an application session."""
+        self._player.claimed(ref, amount)
+
     # -- the clock, and the start
 
     def recover(self) -> None:
@@ -154,7 +168,7 @@ class Switch:
         outgoing = {lock.ref for channel in self._channels.values() for lock in channel.side.proposed.locks}
         for channel in self._channels.values():
             for lock in channel.side.theirs.lane.locks:
-                if lock.ref in channel.side.given_up:
+                if lock.ref in channel.side.given_up or lock.kind == LockKind.APP:
                     continue
                 secret = self._payee.accepted(lock.ref) or self.on_chain(lock.ref)
                 if lock.ref in outgoing or lock.ref in channel.side.secrets:
@@ -174,12 +188,16 @@ class Switch:
     def tick(self, channel: Channel) -> None:
         """Settle what chains or the time have decided of a channel's locks."""
         for lock in channel.side.proposed.locks:
+            if lock.kind == LockKind.APP:
+                continue
             if channel.is_revealed_in_time(lock):
                 self._spawn(self._pay(channel, channel.chain.latest.secrets[lock.ref].secret))
             elif channel.is_dead(lock):
                 channel.peer.resolve(DropLock(lock.ref))
                 self._spawn(self._failed(channel.id, lock.ref))
         for lock in channel.side.theirs.lane.locks:
+            if lock.kind == LockKind.APP:
+                continue
             is_known = lock.ref in channel.side.secrets
             if channel.is_revealed_in_time(lock):
                 self._spawn(self._payee.settled(channel.id, lock, channel.chain.now()))
@@ -234,7 +252,7 @@ class Switch:
 
     async def _take(self, channel: Channel, added: AddLock) -> None:
         lock, ref = added.lock, added.lock.ref
-        if channel.incoming(ref) != lock:
+        if channel.incoming(ref) != lock or lock.kind == LockKind.APP:
             return
         if lock.kind != LockKind.HASH or self._upstream.setdefault(ref, channel.id) != channel.id:
             await self._give_up(channel, ref, b"")

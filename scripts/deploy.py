@@ -65,7 +65,7 @@ PROXY_MAKER = str(Account.recover_transaction(PROXY_TRANSACTION))
 """Its sender."""
 PROXY_COST = 10**16
 """Wei: 100,000 gas at the 100 gwei that the transaction pays."""
-EVERYWHERE = ("AppRegistry", "ChannelManager")
+EVERYWHERE = ("AppRegistry", "ChannelManager", "TicTacToe")
 """What stands at the same address on every chain."""
 DEVELOPMENT_SEQUENCER = 1
 """Account of the development mnemonic that sequences where no --sequencer is given; `python -m sequencer` has it."""
@@ -141,6 +141,7 @@ def deploy(
         dispute_game=at["DisputeGame"],
         channel_manager=_address(channels["ChannelManager"].address),
         app_registry=_address(channels["AppRegistry"].address),
+        tic_tac_toe=_address(channels["TicTacToe"].address),
         start_block=head.number + 1,
         force_inclusion_delay=Seconds(preset.force_inclusion_delay),
         challenge_window=Seconds(preset.challenge_window),
@@ -154,7 +155,8 @@ def deploy_channels(deployer: Any) -> dict[str, Any]:
     """The contracts of payment channels, where they are on every chain. What is there already stays."""
     registry = _deploy_everywhere(deployer, "AppRegistry", b"")
     manager = _deploy_everywhere(deployer, "ChannelManager", bytes(12) + _address(registry.address))
-    return dict(zip(EVERYWHERE, (registry, manager), strict=True))
+    game = _deploy_everywhere(deployer, "TicTacToe", b"")
+    return dict(zip(EVERYWHERE, (registry, manager, game), strict=True))
 
 
 def _deploy_everywhere(deployer: Any, name: str, arguments: bytes) -> Any:

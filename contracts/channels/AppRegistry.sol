@@ -19,13 +19,6 @@ contract AppRegistry is IAppRegistry {
     mapping(bytes32 ref => uint128) private _payouts;
 
     /// @inheritdoc IAppRegistry
-    function begin(Session calldata session) external {
-        bytes32 id = _id(session);
-        if (_records[id].status != Status.None) revert WrongStatus(id, _records[id].status);
-        _put(session, id, 0, session.app.start(session.terms), false);
-    }
-
-    /// @inheritdoc IAppRegistry
     function put(
         Session calldata session,
         uint64 turn,
@@ -36,8 +29,8 @@ contract AppRegistry is IAppRegistry {
         bytes32 id = _id(session);
         Record storage record = _records[id];
         if (record.status == Status.Resolved) revert WrongStatus(id, record.status);
-        bool replacesMove = record.status == Status.Disputed && !record.isAgreed && turn == record.turn;
-        if (turn <= record.turn && !replacesMove) revert NotNewer(record.turn);
+        bool isOld = record.isAgreed ? turn <= record.turn : turn < record.turn;
+        if (isOld) revert NotNewer(record.turn);
         bytes32 digest = _digest(id, turn, keccak256(state));
         Signatures.check(session.player0, digest, signature0);
         Signatures.check(session.player1, digest, signature1);

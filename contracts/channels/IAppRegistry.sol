@@ -68,10 +68,9 @@ interface IAppRegistry is IOutcomes {
     /// @notice Thrown when nothing has ended the session yet.
     error NotOver(uint256 deadline);
 
-    /// @notice Puts down the state before the first turn. Anyone.
-    function begin(Session calldata session) external;
-
     /// @notice Puts down a newer state that both players signed, or one of the same turn in place of a move. Anyone.
+    /// @dev The start, turn 0, needs both signatures as well: a session counts for nothing before each player has seen the other's
+    /// lock and signed. Else who has not locked anything could play, on chain, for what the other has.
     function put(
         Session calldata session,
         uint64 turn,

@@ -95,6 +95,8 @@ class L1Contracts:
     """Payment channels. On L2 they stand at the same address."""
     app_registry: Address
     """Application sessions in channels, and the same of it."""
+    tic_tac_toe: Address
+    """An app to play, and the same of it."""
     start_block: int
     """L1 block from which on the inbox has events."""
     force_inclusion_delay: Seconds
@@ -183,6 +185,7 @@ def _deployment(content: dict[str, Any]) -> Deployment:
             dispute_game=Address(_bytes(l1["dispute_game"])),
             channel_manager=Address(_bytes(l1["channel_manager"])),
             app_registry=Address(_bytes(l1["app_registry"])),
+            tic_tac_toe=Address(_bytes(l1["tic_tac_toe"])),
             start_block=l1["start_block"],
             force_inclusion_delay=Seconds(l1["force_inclusion_delay"]),
             challenge_window=Seconds(l1["challenge_window"]),

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from tandem.channels.endpoint import Endpoint, SignedLane
 from tandem.channels.ledger import OnChain, SecretRevealed, Status
-from tandem.channels.states import Lane, Side
+from tandem.channels.states import Lane, LockKind, Side
 from tandem.channels.timing import Timing
 from tandem.primitives.types import Hash, Seconds
 
@@ -58,7 +58,8 @@ def to_register(
 def owes(side: Endpoint, revealed: dict[Hash, SecretRevealed], timing: Timing, now: Seconds) -> bool:
     """Whether the other side should have paid a lock long ago, whose secret the chain shows."""
     return any(
-        lock.ref in revealed
+        lock.kind == LockKind.HASH
+        and lock.ref in revealed
         and revealed[lock.ref].at <= lock.expiry
         and now > lock.expiry + side.terms.grace + 2 * timing.grace
         for lock in side.theirs.lane.locks

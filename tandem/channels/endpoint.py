@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
-from tandem.channels.operations import DropLock, InvalidUpdate, Operation, apply
+from tandem.channels.operations import DropLock, InvalidUpdate, Operation, PayPart, apply
 from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import SigningDomain, check_signature
 from tandem.channels.states import ChannelKey, CoopClose, Lane, Lock, LockKind, Side, Withdrawal
@@ -47,6 +47,12 @@ class SignedLane:
 
     lane: Lane = Lane()
     signatures: tuple[bytes, bytes] = (b"", b"")
+
+    def check(self, domain: SigningDomain, key: ChannelKey, side: Side) -> None:
+        """BadSignature unless both parties have signed it as this side's."""
+        digest = domain.lane(key.id, key.party(side), self.lane)
+        for party, signature in zip((key.party0, key.party1), self.signatures, strict=True):
+            check_signature(digest, signature, party)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,6 +120,8 @@ class Endpoint:
     """The newest state of the other lane."""
     secrets: Mapping[Hash, bytes] = field(default_factory=lambda: MappingProxyType({}))
     """Of locks in the other's lane: hash -> secret."""
+    outcomes: Mapping[Hash, int] = field(default_factory=lambda: MappingProxyType({}))
+    """Of applications' locks in the other's lane: reference -> what this side is sure to have won of it."""
     given_up: frozenset[Hash] = frozenset()
     """References of locks in the other's lane that it has agreed to have dropped."""
     withdrawals: tuple[Withdrawal | None, Withdrawal | None] = (None, None)
@@ -159,7 +167,7 @@ class Endpoint:
     @property
     def guaranteed(self) -> int:
         """What this side gets in the end at least, wei or the token's units."""
-        sure = sum(lock.amount for lock in self.theirs.lane.locks if self._can_claim(lock))
+        sure = sum(map(self._sure_of, self.theirs.lane.locks))
         ends = [end.balances[self.side] for end in (self.asked_close, self.signed_close) if end is not None]
         return min([self.spendable + self._uncounted + sure, *ends])
 
@@ -174,8 +182,10 @@ class Endpoint:
         """What this side has put in, and the other one does not count yet."""
         return 0 if self.counted is None else max(0, self.funds.deposits[self.side] - self.counted)
 
-    def _can_claim(self, lock: Lock) -> bool:
-        return lock.kind == LockKind.HASH and lock.ref in self.secrets
+    def _sure_of(self, lock: Lock) -> int:
+        if lock.kind == LockKind.APP:
+            return min(lock.amount, self.outcomes.get(lock.ref, 0))
+        return lock.amount if lock.kind == LockKind.HASH and lock.ref in self.secrets else 0
 
     # -- the own lane
 
@@ -232,6 +242,7 @@ class Endpoint:
             self,
             theirs=SignedLane(after, self._both(signature, proposal.signature)),
             secrets=MappingProxyType({ref: secret for ref, secret in self.secrets.items() if ref in refs}),
+            outcomes=MappingProxyType({ref: amount for ref, amount in self.outcomes.items() if ref in refs}),
             given_up=self.given_up & refs,
             asked_close=None,
         )
@@ -239,11 +250,17 @@ class Endpoint:
 
     def _check(self, operation: Operation, now: Seconds) -> None:
         match operation:
-            case DropLock(ref):
+            case DropLock(ref) if ref not in self.given_up:
                 [held] = (each for each in self.theirs.lane.locks if each.ref == ref)
-                is_late = now > held.expiry + self.terms.grace
-                if ref not in self.given_up and (ref in self.secrets or not is_late):
+                # An application's lock is paid by how the session ends, whenever that is.
+                is_late = held.kind != LockKind.APP and now > held.expiry + self.terms.grace
+                if ref in self.secrets or not is_late:
                     raise InvalidUpdate("the lock can still be claimed")
+            case PayPart(ref, amount) if ref not in self.given_up:
+                [held] = (each for each in self.theirs.lane.locks if each.ref == ref)
+                due = self.outcomes.get(ref, held.amount)
+                if amount < due:
+                    raise InvalidUpdate(f"{due} of the lock can still be claimed, not {amount}")
 
     def _check_funds(self, lane: Lane) -> None:
         """All of it could be paid. Of the own lane counts what this side can show: what both have signed."""
@@ -273,10 +290,21 @@ class Endpoint:
         return replace(self, secrets=MappingProxyType({**self.secrets, ref: secret}))
 
     def give_up(self, ref: Hash) -> "Endpoint":
-        """Agree to have a lock dropped. InvalidUpdate where its secret is known: it is as good as money."""
+        """Agree to have a lock dropped. InvalidUpdate where its secret or outcome is known: it is as good as money."""
         if ref in self.secrets:
             raise InvalidUpdate("the lock's secret is known")
+        if ref in self.outcomes:
+            raise InvalidUpdate(f"{self.outcomes[ref]} of the lock were won")
         return replace(self, given_up=self.given_up | {ref})
+
+    def award(self, ref: Hash, amount: int) -> "Endpoint":
+        """Be sure of so much of an application's lock from here on. InvalidUpdate where that cannot be."""
+        locks = [lock for lock in self.theirs.lane.locks if lock.ref == ref and lock.kind == LockKind.APP]
+        if not locks or not 0 < amount <= locks[0].amount:
+            raise InvalidUpdate(f"there is no lock of an application of which {amount} can be won")
+        if ref in self.given_up:
+            raise InvalidUpdate("the lock was given up: the other side may drop it")
+        return replace(self, outcomes=MappingProxyType({**self.outcomes, ref: amount}))
 
     # -- by consent, on chain
 
@@ -403,9 +431,15 @@ class Endpoint:
             raise InvalidUpdate(f"what is signed must be valid for up to {LONGEST_CONSENT} s, not {valid_until - now}")
 
     def abandon(self, ref: Hash) -> "Endpoint":
-        """Let a lock be dropped although its secret is known: the chain has not learnt it in time."""
+        """Let a lock be dropped although its secret or outcome is known: the chain has it otherwise."""
         secrets = {known: secret for known, secret in self.secrets.items() if known != ref}
-        return replace(self, secrets=MappingProxyType(secrets), given_up=self.given_up | {ref})
+        outcomes = {known: amount for known, amount in self.outcomes.items() if known != ref}
+        return replace(
+            self,
+            secrets=MappingProxyType(secrets),
+            outcomes=MappingProxyType(outcomes),
+            given_up=self.given_up | {ref},
+        )
 
     # -- after a reconnect
 
@@ -416,18 +450,13 @@ class Endpoint:
         """
         result = self
         if mine.lane.nonce > self.mine.lane.nonce:
-            self._check_both(self.side, mine)
+            mine.check(self.domain, self.key, self.side)
             keeps = self.proposal is not None and self.proposal.nonce > mine.lane.nonce
             result = replace(result, mine=mine, proposal=self.proposal if keeps else None)
         if theirs.lane.nonce > self.theirs.lane.nonce:
-            self._check_both(self.other, theirs)
+            theirs.check(self.domain, self.key, self.other)
             result = replace(result, theirs=theirs)
         return result
-
-    def _check_both(self, side: Side, signed: SignedLane) -> None:
-        digest = self._digest(side, signed.lane)
-        for party, signature in zip((self.key.party0, self.key.party1), signed.signatures, strict=True):
-            check_signature(digest, signature, party)
 
     # -- signatures
 

@@ -1,4 +1,4 @@
-"""What ChannelManager's events say of channels, and of secrets that were made known."""
+"""What the contracts' events say of channels, of secrets that were made known, and of application sessions."""
 
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
@@ -61,10 +61,11 @@ class LaneShown:
 
 @dataclass(frozen=True, slots=True)
 class ChannelSettled:
-    """The end."""
+    """The end. `at`: when."""
 
     channel: Hash
     pays: tuple[int, int]
+    at: Seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +77,35 @@ class SecretRevealed:
     at: Seconds
 
 
-Event = ChannelOpened | Deposited | Withdrawn | ChannelClosing | LaneShown | ChannelSettled | SecretRevealed
+@dataclass(frozen=True, slots=True)
+class StatePut:
+    """A session's state was put down, or moved to. `deadline`: of who is at turn there."""
+
+    session: Hash
+    turn: int
+    state: bytes
+    deadline: Seconds
+
+
+@dataclass(frozen=True, slots=True)
+class SessionResolved:
+    """`payouts`: what each player gets of the other's lock."""
+
+    session: Hash
+    payouts: tuple[int, int]
+
+
+Event = (
+    ChannelOpened
+    | Deposited
+    | Withdrawn
+    | ChannelClosing
+    | LaneShown
+    | ChannelSettled
+    | SecretRevealed
+    | StatePut
+    | SessionResolved
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,14 +120,19 @@ class OnChain:
     shown: tuple[Lane, Lane] = (Lane(), Lane())
     pays: tuple[int, int] = (0, 0)
     """What each side got of the end."""
+    settled_at: Seconds = Seconds(0)
 
 
 @dataclass(slots=True)
 class Ledger:
-    """All channels, and all secrets. Mutable: events go in, in the chain's order."""
+    """All channels, secrets and sessions. Mutable: events go in, in the chain's order."""
 
     channels: dict[Hash, OnChain] = field(default_factory=dict)
     secrets: dict[Hash, SecretRevealed] = field(default_factory=dict)
+    sessions: dict[Hash, StatePut] = field(default_factory=dict)
+    """Their newest states."""
+    outcomes: dict[Hash, SessionResolved] = field(default_factory=dict)
+    """Of sessions that have ended."""
 
     def apply(self, event: Event) -> Hash | None:
         """Take an event. The channel that it is about. KeyError where that was never opened: events are missing."""
@@ -108,6 +142,12 @@ class Ledger:
                 return key.id
             case SecretRevealed():
                 self.secrets.setdefault(event.ref, event)
+                return None
+            case StatePut():
+                self.sessions[event.session] = event
+                return None
+            case SessionResolved():
+                self.outcomes[event.session] = event
                 return None
             case Deposited(channel, side, total):
                 known = self.channels[channel]
@@ -121,8 +161,8 @@ class Ledger:
                 known = self.channels[channel]
                 one, other = known.shown
                 after = replace(known, shown=(one, lane) if side else (lane, other))
-            case ChannelSettled(channel, pays):
-                after = replace(self.channels[channel], status=Status.SETTLED, pays=pays)
+            case ChannelSettled(channel, pays, at):
+                after = replace(self.channels[channel], status=Status.SETTLED, pays=pays, settled_at=at)
         self.channels[channel] = after
         return channel
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from tandem.channels.states import MOST_AMOUNT, MOST_LOCKS, Lane, Lock
+from tandem.channels.states import MOST_AMOUNT, MOST_LOCKS, Lane, Lock, LockKind
 from tandem.errors import TandemError
 from tandem.primitives.types import Hash
 
@@ -42,7 +42,15 @@ class DropLock:
     ref: Hash
 
 
-Operation = Pay | AddLock | PayLock | DropLock
+@dataclass(frozen=True, slots=True)
+class PayPart:
+    """An application session has ended: of what was locked so much is paid for good, the rest is the sender's again."""
+
+    ref: Hash
+    amount: int
+
+
+Operation = Pay | AddLock | PayLock | DropLock | PayPart
 
 
 def ref_of(operation: Operation) -> Hash | None:
@@ -52,7 +60,7 @@ def ref_of(operation: Operation) -> Hash | None:
             return None
         case AddLock(lock, _):
             return lock.ref
-        case PayLock(ref) | DropLock(ref):
+        case PayLock(ref) | DropLock(ref) | PayPart(ref, _):
             return ref
 
 
@@ -82,6 +90,12 @@ def apply(lane: Lane, operations: Iterable[Operation]) -> Lane:
             case DropLock(ref):
                 _require(ref in locks, "there is no such lock to drop")
                 del locks[ref]
+            case PayPart(ref, amount):
+                _require(ref in locks, "there is no such lock to pay")
+                lock = locks.pop(ref)
+                _require(lock.kind == LockKind.APP, "only an application session's lock is paid in part")
+                _require(0 < amount <= lock.amount, f"of a lock of {lock.amount} not {amount} can be paid")
+                transferred += amount
     _require(len(locks) <= MOST_LOCKS, f"a lane has {MOST_LOCKS} locks at most")
     after = replace(lane, nonce=lane.nonce + 1, transferred=transferred, locks=tuple(locks.values()))
     _require(after.transferred + after.locked <= MOST_AMOUNT, "the lane has paid more than can be signed")

@@ -20,9 +20,11 @@ TYPES = {
     "CoopClose": "bytes32 channelId,uint128 bal0,uint128 bal1,uint64 validUntil",
     "TowerPay": "bytes32 channelId,address client,uint64 minNonce,address tower,uint128 reward,uint64 validUntil",
     "Voucher": "bytes32 name,uint128 amount",
-    "TowerReceipt": "bytes32 channelId,address client,uint64 theirNonce,uint64 ownNonce,uint64 time",
+    "TowerReceipt": "bytes32 channelId,address client,uint64 theirNonce,uint64 ownNonce,uint128 reward,"
+    "uint64 validUntil,uint64 time",
     "Invoice": "bytes payee,address token,uint128 amount,bytes32 hash,bytes32 paymentSecret,uint64 created,"
     "uint64 expires,uint64 finalDelta,string description",
+    "AppState": "bytes32 sessionId,uint64 turn,bytes32 stateHash",
 }
 """The members of each signed structure, in order."""
 TYPE_HASHES = {name: keccak(f"{name}({members})".encode()) for name, members in TYPES.items()}
@@ -41,8 +43,7 @@ class SigningDomain:
     separator: Hash = field(init=False, compare=False)
 
     def __post_init__(self) -> None:
-        named = TYPE_HASHES["EIP712Domain"] + keccak(NAME.encode()) + keccak(VERSION.encode())
-        object.__setattr__(self, "separator", keccak(named + word(self.chain_id) + address_word(self.contract)))
+        object.__setattr__(self, "separator", domain_separator(NAME, self.chain_id, self.contract))
 
     def lane(self, channel: Hash, sender: Address, lane: Lane) -> Hash:
         """The digest of a lane's state. `sender`: whose payments it has."""
@@ -68,9 +69,11 @@ class SigningDomain:
         """Of a payment in a virtual channel: all that was paid in it."""
         return self._digest("Voucher", name + word(amount))
 
-    def tower_receipt(self, channel: Hash, client: Address, their_nonce: int, own_nonce: int, time: Seconds) -> Hash:
-        """Of what a tower promises (tandem.channels.tower). No contract looks at it."""
-        words = address_word(client) + word(their_nonce) + word(own_nonce) + word(time)
+    def tower_receipt(
+        self, channel: Hash, client: Address, nonces: tuple[int, int], reward: int, valid_until: Seconds, time: Seconds
+    ) -> Hash:
+        """Of what a tower promises (tandem.channels.tower). No contract looks at it. `nonces`: theirs, the client's."""
+        words = address_word(client) + b"".join(map(word, (*nonces, reward, valid_until, time)))
         return self._digest("TowerReceipt", channel + words)
 
     def invoice(
@@ -91,7 +94,18 @@ class SigningDomain:
         return self._digest("Invoice", words + keccak(description.encode()))
 
     def _digest(self, name: str, words: bytes) -> Hash:
-        return keccak(b"\x19\x01" + self.separator + keccak(TYPE_HASHES[name] + words))
+        return typed_digest(self.separator, name, words)
+
+
+def domain_separator(name: str, chain_id: int, contract: Address) -> Hash:
+    """Of one contract on one chain."""
+    named = TYPE_HASHES["EIP712Domain"] + keccak(name.encode()) + keccak(VERSION.encode())
+    return keccak(named + word(chain_id) + address_word(contract))
+
+
+def typed_digest(separator: Hash, name: str, words: bytes) -> Hash:
+    """Of a structure in TYPES. `words`: its members, encoded."""
+    return keccak(b"\x19\x01" + separator + keccak(TYPE_HASHES[name] + words))
 
 
 def voucher_ref(signer: Address, salt: Hash) -> Hash:

@@ -4,6 +4,7 @@ import math
 from dataclasses import dataclass, fields, replace
 
 from tandem.channels.endpoint import Terms
+from tandem.channels.sessions import LEAST_TIMEOUT
 from tandem.errors import ConfigError
 from tandem.primitives.types import Seconds
 
@@ -71,6 +72,15 @@ class Timing:
         """In which locks of four hops have their time: what is opened without being told otherwise."""
         locks = self.final_delta + 4 * self.hop_delta + self.lock_slack + self.forced
         return Seconds(max(self.window, self.least_window, locks))
+
+    @property
+    def least_session(self) -> Seconds:
+        """A player's time in a dispute about a session, at least: an answer is on chain for certain by then."""
+        return Seconds(max(LEAST_TIMEOUT, self.reveal_before))
+
+    def most_session(self, window: Seconds) -> Seconds:
+        """The same at most: both players' time, and three transactions around it, are over before the window is."""
+        return Seconds((window - 3 * (self.settle + self.forced) - self.reorg - self.grace) // 2)
 
     def terms(self, window: Seconds) -> Terms:
         """What is asked of locks in a channel."""

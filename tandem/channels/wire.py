@@ -11,6 +11,7 @@ from typing import Any
 from tandem.channels.codec import (
     ADDRESS,
     AMOUNT,
+    FLAG,
     HASH,
     NUMBER,
     PUBLIC_KEY,
@@ -33,7 +34,9 @@ from tandem.channels.codec import (
     write_amount,
 )
 from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Endpoint, Proposal, SignedLane
-from tandem.channels.operations import AddLock, DropLock, Operation, Pay, PayLock
+from tandem.channels.operations import AddLock, DropLock, Operation, Pay, PayLock, PayPart
+from tandem.channels.play import Answer, Turn
+from tandem.channels.sessions import MOST_STATE
 from tandem.channels.states import MOST_LOCKS, CoopClose, Lane, Side, Withdrawal, decode_locks, encode_locks
 from tandem.channels.tower import Receipt
 from tandem.errors import EncodingError
@@ -49,6 +52,8 @@ MOST_REASON = 1_024
 """Bytes of why something failed."""
 MOST_NEWS = 128
 """Pieces of gossip in a message."""
+MOST_RATES = 64
+"""Of a tower."""
 MOST_PIECE = 512
 """Bytes of a piece of gossip."""
 
@@ -68,6 +73,15 @@ class GiveUp:
     channel: Hash
     ref: Hash
     reason: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """So much of a lock in the receiver's lane was won in an application session: it may be paid now."""
+
+    channel: Hash
+    ref: Hash
+    amount: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +149,41 @@ class Welcome:
 
 
 @dataclass(frozen=True, slots=True)
+class AskMatch:
+    """Would the receiver play? `name`: of the match, chosen at random; `is_first`: the sender is player 0."""
+
+    channel: Hash
+    name: Hash
+    app: Address
+    timeout: Seconds
+    terms: bytes
+    is_first: bool
+    until: Seconds
+    """It has begun by then, or does not."""
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptMatch:
+    """The sender will. `salt`: random; the session's is keccak(name ‖ salt)."""
+
+    channel: Hash
+    name: Hash
+    salt: Hash
+
+
+@dataclass(frozen=True, slots=True)
+class DeclineMatch:
+    """It does not come to be."""
+
+    channel: Hash
+    name: Hash
+    reason: str
+
+
+MatchMessage = AskMatch | AcceptMatch | DeclineMatch | Turn | Answer
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """Gossip: signed pieces (tandem.channels.gossip)."""
 
@@ -149,14 +198,27 @@ class AskTower:
 
 
 @dataclass(frozen=True, slots=True)
-class TowerTerms:
-    """A tower's offer. `reward_ppm`: of all that is in a channel; at least `least_reward`, wei or the token's units."""
+class Rate:
+    """What a tower watches: channels on a chain, in a token (zero: ether), for a reward of at least so much of it."""
 
-    chain_ids: tuple[int, ...]
+    chain_id: int
+    token: Address
+    least: int
+
+
+@dataclass(frozen=True, slots=True)
+class TowerTerms:
+    """A tower's offer. `reward_ppm`: of all that is in a channel, at least what its rate says."""
+
+    rates: tuple[Rate, ...]
     reward_ppm: int
-    least_reward: int
     most_channels: int
     """Of one client."""
+
+    def reward(self, chain_id: int, token: Address, total: int) -> int | None:
+        """For a channel with so much in it, wei or the token's units; None: such channels are not watched."""
+        least = [rate.least for rate in self.rates if (rate.chain_id, rate.token) == (chain_id, token)]
+        return max(least[0], -(-total * self.reward_ppm // 10**6)) if least else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +258,7 @@ ChannelMessage = (
     | Ack
     | Reveal
     | GiveUp
+    | Claim
     | Reestablish
     | Counted
     | Copies
@@ -205,7 +268,19 @@ ChannelMessage = (
     | Consent
     | Declined
 )
-Message = ChannelMessage | AskOpen | Welcome | News | Greeting | Proof | AskTower | TowerTerms | Delegate | Receipt
+Message = (
+    ChannelMessage
+    | MatchMessage
+    | AskOpen
+    | Welcome
+    | News
+    | Greeting
+    | Proof
+    | AskTower
+    | TowerTerms
+    | Delegate
+    | Receipt
+)
 
 
 def encode(message: Message) -> bytes:
@@ -250,6 +325,8 @@ def _operation(operation: Operation) -> list[Any]:
             return [2, ref]
         case DropLock(ref):
             return [3, ref]
+        case PayPart(ref, amount):
+            return [4, ref, write_amount(amount)]
 
 
 def _read_operation(value: Any) -> Operation:
@@ -263,6 +340,8 @@ def _read_operation(value: Any) -> Operation:
             return PayLock(read_hash(ref))
         case [3, bytes(ref)]:
             return DropLock(read_hash(ref))
+        case [4, bytes(ref), bytes(amount)]:
+            return PayPart(read_hash(ref), read_amount(amount))
     raise EncodingError("there is no operation of this kind")
 
 
@@ -287,6 +366,12 @@ def _read_secret(pair: Any) -> tuple[Hash, bytes]:
     return read_hash(ref), read_bytes(secret, 32, 32)
 
 
+def _read_outcome(pair: Any) -> tuple[Hash, int]:
+    require(isinstance(pair, list), "an outcome has a reference")
+    ref, amount = exactly(pair, 2)
+    return read_hash(ref), read_amount(amount)
+
+
 def _read_side(value: Any) -> Side:
     require(value in (0, 1), "a side is 0 or 1")
     return 1 if value else 0
@@ -295,9 +380,11 @@ def _read_side(value: Any) -> Side:
 _LANE = Field(_signed, _read_signed)
 _OPERATIONS = many(Field(_operation, _read_operation), MOST_OPERATIONS)
 _REASON = text(MOST_REASON)
+_STATE = blob(0, MOST_STATE)
 _PROPOSAL = Shape(Proposal, (HASH, NUMBER, _OPERATIONS, SIGNATURE))
 _HASHES = many(HASH, MOST_OPERATIONS)
 _SECRETS = many(Field(list, _read_secret), MOST_OPERATIONS)
+_OUTCOMES = many(Field(lambda pair: [pair[0], write_amount(pair[1])], _read_outcome), MOST_LOCKS)
 _WITHDRAWALS = many(optional(Shape(Withdrawal, (Field(same, _read_side), AMOUNT, TIME)).field), 2)
 _BALANCES = many(AMOUNT, 2)
 _CLOSE = optional(Shape(CoopClose, (_BALANCES, TIME)).field)
@@ -310,6 +397,10 @@ _KEPT = {
         lambda secrets: _SECRETS.write(sorted(secrets.items())),
         lambda value: MappingProxyType(dict(_SECRETS.read(value))),
     ),
+    "outcomes": Field(
+        lambda outcomes: _OUTCOMES.write(sorted(outcomes.items())),
+        lambda value: MappingProxyType(dict(_OUTCOMES.read(value))),
+    ),
     "given_up": Field(lambda refs: _HASHES.write(sorted(refs)), lambda value: frozenset(_HASHES.read(value))),
     "withdrawals": _WITHDRAWALS,
     "asked_close": _CLOSE,
@@ -317,7 +408,7 @@ _KEPT = {
 }
 
 DELEGATE = Shape(Delegate, (NUMBER, HASH, _LANE, _LANE, many(HASH, MOST_LOCKS), AMOUNT, TIME, SIGNATURE))
-RECEIPT = Shape(Receipt, (NUMBER, HASH, ADDRESS, NUMBER, NUMBER, TIME, SIGNATURE))
+RECEIPT = Shape(Receipt, (NUMBER, HASH, ADDRESS, NUMBER, NUMBER, AMOUNT, TIME, TIME, SIGNATURE))
 
 _KINDS: dict[int, Shape] = {
     1: _PROPOSAL,
@@ -338,8 +429,14 @@ _KINDS: dict[int, Shape] = {
     16: Shape(Greeting, (NUMBER, PUBLIC_KEY, HASH)),
     17: Shape(Proof, (SIGNATURE,)),
     18: Shape(AskTower, (NUMBER,)),
-    19: Shape(TowerTerms, (many(NUMBER, 16), NUMBER, AMOUNT, NUMBER)),
+    19: Shape(TowerTerms, (many(Shape(Rate, (NUMBER, ADDRESS, AMOUNT)).field, MOST_RATES), NUMBER, NUMBER)),
     20: DELEGATE,
     21: RECEIPT,
+    22: Shape(Claim, (HASH, HASH, AMOUNT)),
+    23: Shape(AskMatch, (HASH, HASH, ADDRESS, TIME, _STATE, FLAG, TIME)),
+    24: Shape(AcceptMatch, (HASH, HASH, HASH)),
+    25: Shape(DeclineMatch, (HASH, HASH, _REASON)),
+    26: Shape(Turn, (HASH, HASH, NUMBER, _STATE, SIGNATURE)),
+    27: Shape(Answer, (HASH, HASH, NUMBER, SIGNATURE)),
 }
 _SHAPES = {shape.kind: (kind, shape) for kind, shape in _KINDS.items()}

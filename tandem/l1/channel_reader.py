@@ -1,10 +1,12 @@
-"""Follows ChannelManager on a chain: a ledger as of the newest block, and one as of what no re-org will change."""
+"""Follows ChannelManager and AppRegistry on a chain: a ledger as of the newest block, and one as of what stays."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 from web3 import Web3
+from web3.contract import Contract
+from web3.exceptions import Web3Exception
 
 from tandem.channels.ledger import (
     ChannelClosing,
@@ -15,11 +17,13 @@ from tandem.channels.ledger import (
     LaneShown,
     Ledger,
     SecretRevealed,
+    SessionResolved,
+    StatePut,
     Withdrawn,
 )
 from tandem.channels.states import ChannelKey, Lane, decode_locks
 from tandem.errors import EncodingError
-from tandem.l1.contracts import abi, checksum
+from tandem.l1.contracts import NONSENSE, abi, checksum
 from tandem.l1.log_feed import L1Moved, LogFeed, LogNews, TimedLog
 from tandem.primitives.types import Address, Hash, Seconds
 
@@ -33,11 +37,15 @@ class _Known:
 class ChannelReader:
     """`latest` and `certain`, with the times of the blocks they stand at. For one thread at a time."""
 
-    def __init__(self, web3: Web3, manager: Address, start_block: int, confirmations: int) -> None:
-        """`confirmations`: how many blocks behind the head nothing changes any more."""
-        contract = web3.eth.contract(address=checksum(manager), abi=abi("ChannelManager"))
-        self._feed = LogFeed(web3, [contract.address], start_block, confirmations=0)
-        self._kinds = {kind.topic: kind for kind in (contract.events[name]() for name in _DECODERS)}
+    def __init__(
+        self, web3: Web3, manager: Address, start_block: int, confirmations: int, registry: Address | None = None
+    ) -> None:
+        """`confirmations`: how many blocks behind the head nothing changes any more; `registry`: AppRegistry."""
+        followed = {"ChannelManager": manager} | ({} if registry is None else {"AppRegistry": registry})
+        contracts = [web3.eth.contract(address=checksum(at), abi=abi(name)) for name, at in followed.items()]
+        self._feed = LogFeed(web3, [contract.address for contract in contracts], start_block, confirmations=0)
+        kinds = [contract.events[name]() for contract in contracts for name in _DECODERS if _has(contract, name)]
+        self._kinds = {kind.topic: kind for kind in kinds}
         self._confirmations = confirmations
         self._known: list[_Known] = []
         self._certain_count = 0
@@ -54,7 +62,7 @@ class ChannelReader:
             return set(), True
         try:
             changed = self._take(news)
-        except KeyError as missing:
+        except (*NONSENSE, Web3Exception) as missing:
             self._feed.forget()
             self._reset(0)
             raise L1Moved(f"logs were incomplete: {missing}") from missing
@@ -108,6 +116,10 @@ def _apply(ledger: Ledger, known: _Known) -> set[Hash]:
     return set() if channel is None else {channel}
 
 
+def _has(contract: Contract, name: str) -> bool:
+    return any(entry["type"] == "event" and entry["name"] == name for entry in contract.abi)
+
+
 def _opened(args: Any, time: Seconds) -> Event:
     parties = (_address(args["party0"]), _address(args["party1"]))
     return ChannelOpened(ChannelKey(*parties, _address(args["token"]), Seconds(args["window"]), Hash(args["salt"])))
@@ -130,6 +142,10 @@ _DECODERS: dict[str, Callable[[Any, Seconds], Event]] = {
         Hash(args["id"]), _address(args["by"]), Seconds(args["settleAt"])
     ),
     "LaneShown": _shown,
-    "ChannelSettled": lambda args, time: ChannelSettled(Hash(args["id"]), (args["pay0"], args["pay1"])),
+    "ChannelSettled": lambda args, time: ChannelSettled(Hash(args["id"]), (args["pay0"], args["pay1"]), time),
     "SecretRevealed": lambda args, time: SecretRevealed(bytes(args["secret"]), Hash(args["secretHash"]), time),
+    "StatePut": lambda args, time: StatePut(
+        Hash(args["sessionId"]), args["turn"], bytes(args["state"]), Seconds(args["deadline"])
+    ),
+    "SessionResolved": lambda args, time: SessionResolved(Hash(args["sessionId"]), (args["payout0"], args["payout1"])),
 }

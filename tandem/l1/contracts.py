@@ -8,9 +8,11 @@ from typing import Any
 
 import requests
 import structlog
+from eth_abi.exceptions import DecodingError
 from eth_typing import ChecksumAddress
 from web3 import HTTPProvider, Web3
 from web3.contract import Contract
+from web3.exceptions import Web3Exception
 
 from tandem.chain.spec import L1Contracts
 from tandem.errors import ConfigError
@@ -36,6 +38,10 @@ RETRY = 2.0
 """Seconds between two tries to reach L1 on start."""
 REQUEST_TIMEOUT = 20
 """Seconds that one L1 request may take."""
+NONSENSE = (ValueError, TypeError, AttributeError, LookupError, DecodingError)
+"""What web3 raises where an answer is no JSON, or says something else than was asked for."""
+NO_ANSWER = (requests.RequestException, OSError, Web3Exception, *NONSENSE)
+"""What it raises where there is no answer, or none that can be used."""
 
 
 def connect(url: str) -> Web3:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
@@ -33,11 +33,12 @@ class Match:
     game: Any
     players: tuple[Any, Any]
     salt: bytes = field(default=keccak(b"match"))
+    timeout: int = TIMEOUT
 
     @property
     def abi(self) -> tuple:
         terms = STAKE.to_bytes(16, "big")
-        return (self.players[0].address, self.players[1].address, self.game.address, TIMEOUT, self.salt, terms)
+        return (self.players[0].address, self.players[1].address, self.game.address, self.timeout, self.salt, terms)
 
     @property
     def id(self) -> bytes:
@@ -207,7 +208,7 @@ class TestSession:
     def test_all_turns_together_take_no_more_than_each_players_time(self, match, alice, bob, deployer):
         """Who plays each turn at its last second does not outlast the channel's window."""
         began = now()
-        match.registry.begin(match.abi, sender=deployer)
+        match.put(0, board("... ... ..."), deployer)
         states = ["... ... ...", "X.. ... ...", "X.. .O. ...", "X.X .O. ...", "XOX .O. ..."]
         for turn, (before, after) in enumerate(pairwise(map(board, states)), 1):
             pass_time(TIMEOUT // 3)
@@ -219,15 +220,24 @@ class TestSession:
         assert match.payouts() == (0, STAKE), "Alice has used up hers"
 
     def test_players_have_some_time(self, match, deployer):
-        hasty = (*match.abi[:3], 59, *match.abi[4:])
+        hasty = replace(match, timeout=59)
         with ape.reverts(match.registry.TimeoutTooShort, least=60):
-            match.registry.begin(hasty, sender=deployer)
+            hasty.put(0, board("... ... ..."), deployer)
 
-    def test_begins_without_signatures_once(self, match, alice, deployer):
-        match.registry.begin(match.abi, sender=deployer)
-        with ape.reverts(match.registry.WrongStatus, status=DISPUTED):
-            match.registry.begin(match.abi, sender=deployer)
-        match.move(1, board("... ... ..."), board("X.. ... ..."), alice, deployer)
+    def test_begins_when_both_have_signed_the_start(self, match, alice, bob, deployer):
+        """Who has not locked anything yet cannot play for what the other has."""
+        start, first = board("... ... ..."), board("X.. ... ...")
+        with ape.reverts(match.registry.WrongStatus, status=NONE):
+            match.move(1, start, first, alice, deployer)
+        with ape.reverts(match.registry.WrongStatus, status=NONE):
+            match.registry.resolve(match.abi, start, sender=bob)
+        for by, missing in (((alice, alice), bob), ((bob, bob), alice)):
+            with ape.reverts(match.registry.BadSignature, signer=missing.address):
+                match.put(0, start, deployer, by=by)
+        match.put(0, start, deployer)
+        with ape.reverts(match.registry.NotNewer, turn=0):
+            match.put(0, start, deployer)
+        match.move(1, start, first, alice, deployer)
         assert match.registry.getSession(match.id).turn == 1
 
     def test_moves_are_made_by_whose_turn_it_is_by_the_rules(self, match, alice, bob, deployer):

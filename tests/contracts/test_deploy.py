@@ -86,7 +86,7 @@ def test_terms_of_another_preset_are_found_out(deployed: Deployed) -> None:
 
 
 def test_channels_have_the_same_code_at_the_same_address_on_l2(deployed: Deployed) -> None:
-    for name in ("ChannelManager", "AppRegistry"):
+    for name in ("ChannelManager", "AppRegistry", "TicTacToe"):
         address = Address(bytes.fromhex(deployed.contracts[name].address[2:]))
         code = bytes(ape.chain.provider.get_code(deployed.contracts[name].address))
         assert deployed.deployment.genesis.accounts[address].code == code != b""

@@ -1,7 +1,8 @@
-"""kill -9 of each role before and after each message of a payment over two hops, and what is left afterwards.
+"""kill -9 of each role before and after each message, and what is left afterwards: of a payment over two hops, of one
+that the payee refuses, of a withdrawal by consent.
 
 Whatever happens: the payer's payment is paid if and only if the payee's invoice is, the hop has its fee or has lost
-nothing, and no lock stays. `make crashes` runs all points.
+nothing, what was not withdrawn can be spent again, and no lock stays. `make crashes` runs all points.
 """
 
 import time
@@ -27,6 +28,10 @@ POINTS = [
     ("C", "Reveal"),
 ]
 """Who sends what, in this order: A pays C over B."""
+REFUSED = [("C", "GiveUp"), ("B", "DropLock"), ("B", "GiveUp"), ("A", "DropLock")]
+"""The same of a payment that C does not take."""
+CONSENTS = [("A", "AskWithdrawal"), ("B", "Consent")]
+"""The same when A takes money out by B's consent."""
 LATE = {("B", "AddLock", "after"), ("C", "Reveal", "before"), ("B", "Reveal", "before")}
 """Also with a victim that comes back only when the last lock has expired: then the chain decides."""
 
@@ -58,6 +63,16 @@ class Line:
         a, b = int(self.a.channel(self.ab)["spendable"]), int(self.b.channel(self.ab)["spendable"])
         return a, b + int(self.b.channel(self.bc)["spendable"]), int(self.c.channel(self.bc)["spendable"])
 
+    def armed(self, victim: str, crash: str) -> ChannelNode:
+        """One of them, which will kill itself there; nothing is under way."""
+        node = {"A": self.a, "B": self.b, "C": self.c}[victim]
+        node.stop()
+        node.launch(module=("-m", "tests.support.crashing_node"), environment={"TANDEM_CRASH": crash})
+        node.await_ready()
+        self.await_network()
+        self.a.wait("quiet", self.is_quiet)
+        return node
+
     def is_quiet(self) -> bool:
         """No locks anywhere, and both sides of each channel agree."""
         pairs = ((self.a, self.b, self.ab), (self.b, self.c, self.bc))
@@ -68,10 +83,10 @@ class Line:
         return True
 
 
-def restart_armed(node: ChannelNode, crash: str) -> None:
-    node.stop()
-    node.launch(module=("-m", "tests.support.crashing_node"), environment={"TANDEM_CRASH": crash})
-    node.await_ready()
+def await_crash(node: ChannelNode) -> None:
+    child = node.child
+    assert child is not None
+    node.wait("the crash", lambda: not child.is_running, check=False)
 
 
 def outcome(paying: Future[dict[str, Any]], payer: ChannelNode, ref: str) -> str:
@@ -102,19 +117,23 @@ def points() -> Iterator[Any]:
                 yield pytest.param(*point, late, id=f"{victim}-{when}-{message}{'-late' if late else ''}")
 
 
+def both_ways(messages: list[tuple[str, str]]) -> list[Any]:
+    """Before and after."""
+    return [
+        pytest.param(victim, message, when, id=f"{victim}-{when}-{message}")
+        for victim, message in messages
+        for when in ("before", "after")
+    ]
+
+
 @pytest.mark.parametrize(("victim", "message", "when", "late"), points())
 def test_a_crash_loses_nothing(line: Line, victim: str, message: str, when: str, late: bool) -> None:
-    node: ChannelNode = {"A": line.a, "B": line.b, "C": line.c}[victim]
-    restart_armed(node, f"{when}:{message}:1")
-    line.await_network()
-    line.a.wait("quiet", line.is_quiet)
+    node = line.armed(victim, f"{when}:{message}:1")
     before = line.balances()
     made = line.c.post("/invoices", amount=str(AMOUNT), chain="L1")
     with ThreadPoolExecutor(1) as pool:
         paying = pool.submit(line.a.pay, made["invoice"])
-        child = node.child
-        assert child is not None
-        node.wait("the crash", lambda: not child.is_running, check=False)
+        await_crash(node)
         if late:
             time.sleep(25)
         node.start()
@@ -126,3 +145,41 @@ def test_a_crash_loses_nothing(line: Line, victim: str, message: str, when: str,
     fee = 10 if is_paid else 0
     moved = AMOUNT if is_paid else 0
     assert line.balances() == (before[0] - moved - fee, before[1] + fee, before[2] + moved)
+
+
+@pytest.mark.parametrize(("victim", "message", "when"), both_ways(REFUSED))
+def test_a_crash_loses_nothing_of_a_payment_that_is_refused(line: Line, victim: str, message: str, when: str) -> None:
+    node = line.armed(victim, f"{when}:{message}:1")
+    before = line.balances()
+    made = line.c.post("/invoices", amount=str(AMOUNT), chain="L1", hold=True)
+    with ThreadPoolExecutor(2) as pool:
+        paying = pool.submit(line.a.pay, made["invoice"])
+        line.c.wait("the payment to come in", lambda: line.c.get(f"/invoices/{made['ref']}")["is_waiting"])
+        refusing = pool.submit(line.c.post, f"/invoices/{made['ref']}/decide", take=False)
+        await_crash(node)
+        node.start()
+        assert outcome(paying, line.a, made["ref"]) == "failed"
+        assert refusing.exception() is None or victim == "C"
+    line.await_network()
+    line.a.wait("all to be settled", line.is_quiet)
+    assert line.balances() == before
+
+
+@pytest.mark.parametrize(("victim", "message", "when"), both_ways(CONSENTS))
+def test_a_crash_loses_nothing_of_a_withdrawal(line: Line, victim: str, message: str, when: str) -> None:
+    """What was not taken out can be spent again, when the consent is void."""
+    node = line.armed(victim, f"{when}:{message}:1")
+    before, taken = line.balances(), int(line.a.channel(line.ab)["withdrawn"])
+    with ThreadPoolExecutor(1) as pool:
+        asking = pool.submit(line.a.post, f"/channels/{line.ab}/withdraw", amount=str(AMOUNT))
+        await_crash(node)
+        node.start()
+        error = asking.exception()
+    line.await_network()
+    out = 0 if error is not None else AMOUNT
+
+    def is_over() -> bool:
+        after = int(line.a.channel(line.ab)["withdrawn"]) - taken
+        return after == out and line.is_quiet() and line.balances() == (before[0] - out, *before[1:])
+
+    line.a.wait("the consent to be used, or void", is_over)

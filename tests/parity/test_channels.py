@@ -12,7 +12,9 @@ from eth_utils import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandem.channels import sessions
 from tandem.channels.invoices import Invoice
+from tandem.channels.sessions import AppDomain
 from tandem.channels.signing import NAME, TYPES, VERSION, SigningDomain, voucher_name, voucher_ref
 from tandem.channels.states import ChannelKey, Lane, Lock, LockKind, decode_locks, encode_locks
 from tandem.errors import EncodingError
@@ -31,18 +33,19 @@ def channels(project: Any, deployer: Any) -> Any:
     return deployer.deploy(project.ChannelHarness)
 
 
-def by_library(domain: SigningDomain, primary: str, **message: Any) -> bytes:
+def by_library(domain: SigningDomain | AppDomain, primary: str, **message: Any) -> bytes:
     """The digest of EIP-712 data by eth-account."""
+    is_app = isinstance(domain, AppDomain)
     types = {
         name: [{"name": member, "type": kind} for kind, member in (each.split() for each in members.split(","))]
         for name, members in TYPES.items()
         if name in (primary, "EIP712Domain")
     }
     where = {
-        "name": NAME,
+        "name": sessions.NAME if is_app else NAME,
         "version": VERSION,
         "chainId": domain.chain_id,
-        "verifyingContract": to_checksum_address(domain.contract),
+        "verifyingContract": to_checksum_address(domain.registry if is_app else domain.contract),
     }
     data = {"types": types, "primaryType": primary, "domain": where, "message": message}
     signable = encode_typed_data(full_message=data)

@@ -36,7 +36,7 @@ def make_deployment(**parameters: int) -> Deployment:
     """A chain whose predeploys do nothing: what they do is tested with the contracts."""
     codes = dict.fromkeys(PREDEPLOYS, b"\0")
     genesis = Genesis(Seconds(START), genesis_accounts(codes, ZERO_ADDRESS, ZERO_ADDRESS))
-    contracts = L1Contracts(31337, *[ZERO_ADDRESS] * 8, 1, Seconds(600), Seconds(3600))
+    contracts = L1Contracts(31337, *[ZERO_ADDRESS] * 9, 1, Seconds(600), Seconds(3600))
     return Deployment(ChainParameters(CHAIN_ID, **parameters), genesis, contracts)  # type: ignore[arg-type]
 
 

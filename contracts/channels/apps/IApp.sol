@@ -6,7 +6,7 @@ pragma solidity 0.8.30;
 /// bytes that it alone understands. All functions must give the same for the same arguments, whenever they are asked; no move may
 /// lead out of a state that is over, and time that has passed may not change how that ended.
 interface IApp {
-    /// @notice The state before the first turn.
+    /// @notice The state before the first turn: what both players sign as turn 0.
     /// @param terms What the players agreed on.
     function start(bytes calldata terms) external view returns (bytes memory state);
 

@@ -9,7 +9,7 @@ from tandem.channels.endpoint import SignedLane
 from tandem.channels.ledger import OnChain, SecretRevealed, Status
 from tandem.channels.operations import AddLock, DropLock, Pay, PayLock
 from tandem.channels.settlement import Funds, Knowledge, secret_hash, settle
-from tandem.channels.states import Lane
+from tandem.channels.states import Lane, LockKind
 from tandem.channels.timing import Timing
 from tandem.primitives.types import Seconds
 from tests.unit.channels.test_endpoint import KEY, PARTIES, SECRETS, START, TERMS, Pair, lock
@@ -120,6 +120,13 @@ def test_a_debt_is_one_when_the_other_side_has_had_its_time() -> None:
     pair.sides[1] = side
     pair.do(0, PayLock(held.ref))
     assert not owes(pair.sides[1], {held.ref: SecretRevealed(SECRETS[0], held.ref, START)}, TIMING, Seconds(late + 1))
+
+
+def test_no_secret_makes_a_debt_of_an_applications_lock() -> None:
+    pair, held = Pair(), replace(lock(0, 400), kind=LockKind.APP)
+    pair.do(0, AddLock(held))
+    revealed = {held.ref: SecretRevealed(SECRETS[0], held.ref, START)}
+    assert not owes(pair.sides[1], revealed, TIMING, Seconds(held.expiry + 10**6))
 
 
 def test_nothing_to_show_is_nothing() -> None:

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule, run_state_machine_as_test
 
 from tandem.channels.endpoint import Ack, Endpoint, Proposal, SignedLane, Terms
-from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock, apply
+from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock, PayPart, apply
 from tandem.channels.settlement import Funds, Knowledge, secret_hash, settle
 from tandem.channels.signing import BadSignature, SigningDomain, check_signature, sign_digest
 from tandem.channels.states import ChannelKey, Lane, Lock, LockKind, Side
@@ -105,6 +105,18 @@ def test_or_when_it_has_expired_for_a_while(pair: Pair) -> None:
             pair.sides = sides
 
 
+def test_only_an_applications_lock_is_paid_in_part(pair: Pair) -> None:
+    held = lock(0, 100)
+    pair.do(0, AddLock(held))
+    with pytest.raises(InvalidUpdate, match="only an application session's lock"):
+        pair.do(0, PayPart(held.ref, 30))
+    app = app_lock(100)
+    pair.do(1, AddLock(app))
+    for amount in (0, 101):
+        with pytest.raises(InvalidUpdate, match="of a lock of 100 not"):
+            pair.do(1, PayPart(app.ref, amount))
+
+
 def test_a_lock_whose_secret_is_known_is_never_given_up(pair: Pair) -> None:
     pair.do(0, AddLock(lock(0, 100)))
     knowing = pair.sides[1].learn(SECRETS[0], START)
@@ -122,6 +134,53 @@ def test_a_lock_that_was_given_up_is_not_counted_on_when_its_secret_comes_after_
     pair.sides[1] = pair.sides[1].give_up(secret_hash(SECRETS[0]))
     with pytest.raises(InvalidUpdate, match="was given up"):
         pair.sides[1].learn(SECRETS[0], START)
+
+
+def app_lock(amount: int) -> Lock:
+    return Lock(amount, Seconds(START + 10), LockKind.APP, keccak(b"session"))
+
+
+def test_an_applications_lock_does_not_expire(pair: Pair) -> None:
+    """The contract pays it by how the session ends, whenever that is."""
+    held = app_lock(100)
+    pair.do(0, AddLock(held))
+    with pytest.raises(InvalidUpdate, match="can still be claimed"):
+        pair.do(0, DropLock(held.ref), now=held.expiry + TERMS.grace + 10**6)
+    pair.sides[0] = replace(pair.sides[0], proposal=None)
+    pair.sides[1] = pair.sides[1].give_up(held.ref)
+    pair.do(0, DropLock(held.ref))
+    assert [side.spendable for side in pair.sides] == [1_000, 1_000]
+
+
+def test_an_applications_lock_is_paid_in_part_by_its_outcome(pair: Pair) -> None:
+    held = app_lock(100)
+    pair.do(0, AddLock(held))
+    with pytest.raises(InvalidUpdate, match="100 of the lock can still be claimed, not 30"):
+        pair.do(0, PayPart(held.ref, 30))
+    pair.sides[0] = replace(pair.sides[0], proposal=None)
+    pair.sides[1] = pair.sides[1].award(held.ref, 30)
+    assert pair.sides[1].guaranteed == 1_030
+    with pytest.raises(InvalidUpdate, match="30 of the lock were won"):
+        pair.sides[1].give_up(held.ref)
+    for operation in (PayPart(held.ref, 29), DropLock(held.ref)):
+        with pytest.raises(InvalidUpdate, match="can still be claimed"):
+            pair.do(0, operation)
+        pair.sides[0] = replace(pair.sides[0], proposal=None)
+    pair.do(0, PayPart(held.ref, 30))
+    assert [side.spendable for side in pair.sides] == [970, 1_030]
+    assert pair.sides[1].outcomes == {}
+
+
+def test_what_the_chain_has_decided_otherwise_is_let_go(pair: Pair) -> None:
+    held = app_lock(100)
+    pair.do(0, AddLock(held))
+    pair.sides[1] = pair.sides[1].award(held.ref, 30).abandon(held.ref)
+    assert pair.sides[1].guaranteed == 1_000
+    with pytest.raises(InvalidUpdate, match="was given up"):
+        pair.sides[1].award(held.ref, 30)
+    for ref, amount in ((keccak(b"other"), 1), (held.ref, 0), (held.ref, 101)):
+        with pytest.raises(InvalidUpdate, match="no lock of an application"):
+            pair.sides[1].award(ref, amount)
 
 
 def test_what_is_being_dropped_cannot_be_spent_before_the_answer(pair: Pair) -> None:
@@ -143,6 +202,7 @@ def test_what_is_being_dropped_cannot_be_spent_before_the_answer(pair: Pair) -> 
         ((AddLock(lock(0, 600)), Pay(500)), "100 are missing"),
         ((PayLock(secret_hash(SECRETS[0])),), "no such lock to pay"),
         ((DropLock(secret_hash(SECRETS[0])),), "no such lock to drop"),
+        ((PayPart(secret_hash(SECRETS[0]), 1),), "no such lock to pay"),
         (tuple(AddLock(replace(lock(0, 1), ref=keccak(bytes([i])))) for i in range(65)), "64 locks at most"),
     ],
 )

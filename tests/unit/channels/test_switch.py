@@ -92,6 +92,9 @@ class Nobody:
     async def failed(self, ref: Hash, reason: bytes) -> None:
         self.failures.append(reason)
 
+    def claimed(self, ref: Hash, amount: int) -> None:
+        pass
+
     def note(self, kind: str, **fields: Any) -> None:
         self.notes.append((kind, fields))
 
@@ -102,7 +105,7 @@ class World:
     def __init__(self) -> None:
         self.clock, self.others, self.channels = Clock(), Nobody(), dict[Hash, Channel]()
         terms = EdgeTerms(FEE, 0, TIMING.hop_delta, 1, 2**128 - 1)
-        self.switch = Switch(HOP, self.channels, lambda _: terms, self.others, self.others, self.others)
+        self.switch = Switch(HOP, self.channels, lambda _: terms, *[self.others] * 4)
 
     def meet(self, who: Identity, deposits: tuple[int, int] = (10_000, 10_000)) -> "Foe":
         """A channel with somebody, who is side 0."""
@@ -378,7 +381,7 @@ def test_after_a_start_what_is_on_no_lane_of_ours_is_given_up(was_handed_on: boo
         )
         if is_on_chain:
             world.clock.reveal(START + 5)
-        again = Switch(HOP, world.channels, lambda _: EdgeTerms(0, 0, Seconds(0), 1, 1), *[world.others] * 3)
+        again = Switch(HOP, world.channels, lambda _: EdgeTerms(0, 0, Seconds(0), 1, 1), *[world.others] * 4)
         again.recover()
         await payer.listen()
         assert (payer.last(Reveal) is not None) == is_on_chain

@@ -83,6 +83,23 @@ def test_a_window_is_long_enough_to_be_safe() -> None:
         timing.with_window(Seconds(22_799))
 
 
+@pytest.mark.parametrize("delay", [0, 86_400])
+def test_a_dispute_about_a_session_is_over_before_the_window_is(delay: int) -> None:
+    """Put down when it begins, both players' time, resolved; and one transaction more where a clock runs out."""
+    timing = Timing(forced=Seconds(delay))
+    most = timing.most_session(timing.roomy_window)
+    assert timing.least_session < most
+    assert 2 * most + 3 * (timing.settle + delay) + timing.reorg + timing.grace in (
+        timing.roomy_window,
+        timing.roomy_window - 1,
+    )
+
+
+def test_a_session_is_not_shorter_than_the_registry_takes() -> None:
+    assert Timing().scaled(1 / 1_000).least_session == 60
+    assert Timing().least_session == Timing().reveal_before
+
+
 def test_scaled_deltas_are_long_enough_too() -> None:
     for parts in (60, 100, 250, 360, 600):
         timing = Timing().scaled(1 / parts)

@@ -8,14 +8,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Proposal, SignedLane
-from tandem.channels.operations import AddLock, DropLock, Pay, PayLock
+from tandem.channels.operations import AddLock, DropLock, Pay, PayLock, PayPart
+from tandem.channels.play import Answer, Turn
 from tandem.channels.states import CoopClose, Lane, Lock, LockKind
 from tandem.channels.wire import (
     MOST_BYTES,
+    AcceptMatch,
+    AskMatch,
     AskOpen,
+    Claim,
     Copies,
     Counted,
     Declined,
+    DeclineMatch,
     GiveUp,
     Greeting,
     Message,
@@ -31,11 +36,13 @@ from tandem.channels.wire import (
     encode_endpoint,
 )
 from tandem.errors import EncodingError
+from tandem.primitives.hashing import keccak
 from tandem.primitives.types import Seconds
 from tests.unit.channels.test_endpoint import SECRETS, START, Pair, endpoint, lock, signer
 
 hashes = st.binary(min_size=32, max_size=32)
 signatures = st.binary(min_size=65, max_size=65)
+addresses = st.binary(min_size=20, max_size=20)
 nonces = st.integers(0, 2**64 - 1)
 amounts = st.integers(1, 2**128 - 1)
 locks = st.builds(Lock, amounts, st.integers(0, 2**40 - 1), st.sampled_from(LockKind), hashes)
@@ -44,6 +51,7 @@ operations = (
     | st.builds(AddLock, locks, st.binary(max_size=40))
     | st.builds(PayLock, hashes)
     | st.builds(DropLock, hashes)
+    | st.builds(PayPart, hashes, amounts)
 )
 lanes = st.builds(Lane, st.integers(1, 2**64 - 1), st.integers(0, 2**128 - 1), st.lists(locks, max_size=3).map(tuple))
 signed = st.builds(SignedLane, lanes, st.tuples(signatures, signatures)) | st.just(SignedLane())
@@ -52,13 +60,19 @@ messages = (
     | st.builds(Ack, hashes, nonces, signatures)
     | st.builds(Reveal, hashes, hashes)
     | st.builds(GiveUp, hashes, hashes, st.binary(max_size=40))
+    | st.builds(Claim, hashes, hashes, amounts)
+    | st.builds(AskMatch, hashes, hashes, addresses, nonces, st.binary(max_size=40), st.booleans(), nonces)
+    | st.builds(AcceptMatch, hashes, hashes, hashes)
+    | st.builds(DeclineMatch, hashes, hashes, st.text(max_size=40))
+    | st.builds(Turn, hashes, hashes, nonces, st.binary(max_size=40), signatures)
+    | st.builds(Answer, hashes, hashes, nonces, signatures)
     | st.builds(Reestablish, hashes, nonces, nonces, amounts)
     | st.builds(Counted, hashes, amounts)
     | st.builds(AskWithdrawal, hashes, amounts, nonces)
     | st.builds(AskClose, hashes, amounts, amounts, nonces)
     | st.builds(Consent, hashes, nonces, signatures)
     | st.builds(Declined, hashes, st.text(max_size=40))
-    | st.builds(AskOpen, hashes, nonces, st.binary(min_size=20, max_size=20), nonces, hashes, amounts)
+    | st.builds(AskOpen, hashes, nonces, addresses, nonces, hashes, amounts)
     | st.builds(Welcome, hashes)
     | st.builds(News, st.lists(st.binary(min_size=1, max_size=40), max_size=3).map(tuple))
     | st.builds(Greeting, nonces, st.binary(min_size=33, max_size=33), hashes)
@@ -131,14 +145,15 @@ def test_what_is_wrong_is_said(data: bytes, reason: str) -> None:
 
 def test_a_side_is_kept_and_read_again() -> None:
     pair = Pair()
-    pair.do(0, Pay(5), AddLock(lock(0, 30)), AddLock(lock(1, 7)))
+    app = Lock(11, START, LockKind.APP, keccak(b"session"))
+    pair.do(0, Pay(5), AddLock(lock(0, 30)), AddLock(lock(1, 7)), AddLock(app))
     pair.do(1, Pay(3))
-    side = pair.sides[1].learn(SECRETS[0], START).give_up(lock(1, 7).ref)
+    side = pair.sides[1].learn(SECRETS[0], START).give_up(lock(1, 7).ref).award(app.ref, 10)
     side, _ = side.ask_withdrawal(100, Seconds(START + 60))
     side, _ = side.propose((Pay(9), AddLock(lock(2, 4), b"onion")), signer(1))
     asked = replace(side, asked_close=CoopClose((5, 6), START), signed_close=CoopClose((7, 0), START))
     assert decode_endpoint(encode_endpoint(asked), endpoint(1)) == asked
     assert decode_endpoint(encode_endpoint(side), endpoint(1)) == side
-    for damaged in (b"", pack([]), pack([1, 2, 3, [], [], [], None, None]), encode_endpoint(side)[:-1]):
+    for damaged in (b"", pack([]), pack([1, 2, 3, [], [], [], [], None, None]), encode_endpoint(side)[:-1]):
         with pytest.raises(EncodingError):
             decode_endpoint(damaged, endpoint(1))

@@ -57,12 +57,12 @@ model: install
 
 # The longer end-to-end tests: every lie, twenty false roots, censors, re-orgs in mid-game, floods of channels (about 20 minutes)
 adversaries: install
-	@$(BIN)/pytest tests/e2e -m slow -q --ignore tests/e2e/test_channel_crashes.py \
-		--ignore tests/e2e/test_raiden_scenarios.py $(ARGS)
+	@$(BIN)/pytest tests/e2e -m slow -q $(CRASHES:%=--ignore %) --ignore tests/e2e/test_raiden_scenarios.py $(ARGS)
 
-# kill -9 of each hop of a payment, before and after each message (about five minutes)
+# kill -9 before and after each message of payments, refusals, withdrawals and games (about 20 minutes)
+CRASHES := tests/e2e/test_channel_crashes.py tests/e2e/test_channel_session_crashes.py
 crashes: install
-	@$(BIN)/pytest tests/e2e/test_channel_crashes.py -m "slow or not slow" -q $(ARGS)
+	@$(BIN)/pytest $(CRASHES) -m "slow or not slow" -q $(ARGS)
 
 # Raiden's published scenarios, played by channel nodes (about three minutes); TANDEM_VECTORS says where they are
 raiden: install

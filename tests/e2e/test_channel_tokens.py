@@ -1,6 +1,7 @@
 """Channels with an ERC-20: opened, paid over a hop, topped up, taken out of, closed; ether and tokens do not mix."""
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from eth_account import Account
@@ -14,6 +15,7 @@ from tests.support.solidity import compile_contracts
 pytestmark = pytest.mark.e2e
 TOKEN = ROOT / "examples" / "paid_api" / "PaymentToken.json"
 MINTED = 10**9
+AT_ONCE = 5
 
 
 class Shop:
@@ -55,6 +57,18 @@ def test_ether_does_not_pay_for_tokens(shop: Shop) -> None:
     """C can be reached with the token alone."""
     failed = shop.a.pay(shop.c.invoice(10_000))
     assert (failed["outcome"], "no channels lead" in failed["error"]) == ("failed", True)
+
+
+def test_what_is_done_at_once_does_not_get_in_its_own_way(shop: Shop) -> None:
+    """Deposits do not use up each other's allowance; each payment of more than half a channel takes one of its own."""
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        opened = [pool.submit(shop.a.open, shop.b, 1_000, token=shop.token.address) for _ in range(AT_ONCE)]
+        names = [each.result() for each in opened]
+        shop.a.post(f"/channels/{shop.ab}/pay", amount=str(int(shop.a.channel(shop.ab)["spendable"]) - 500))
+        lines = [shop.b.invoice(600, token=shop.token.address) for _ in range(AT_ONCE)]
+        payments = list(pool.map(shop.a.pay, lines))
+    assert [payment["outcome"] for payment in payments] == ["paid"] * AT_ONCE, payments
+    assert [int(shop.a.channel(name)["paid"]) for name in names] == [600] * AT_ONCE
 
 
 def test_tokens_go_in_and_out_and_home(shop: Shop) -> None:

@@ -49,10 +49,10 @@ SECONDS ?= 60
 fuzz: install
 	@$(BIN)/python -m tests.conformance.fuzz --seconds $(SECONDS) $(ARGS)
 
-# make model [EXAMPLES=2000]: the dispute game against its model and its adversaries, and figures
+# make model [EXAMPLES=2000]: the dispute game against its model and its adversaries, and figures; games for stakes
 EXAMPLES ?= 2000
 model: install
-	@TANDEM_MODEL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/model -m "slow or not slow" -q $(ARGS)
+	@TANDEM_MODEL_EXAMPLES=$(EXAMPLES) $(BIN)/pytest tests/model tests/unit/channels/test_match.py -m "slow or not slow" -q $(ARGS)
 	@$(BIN)/python -m tests.model.sweep --plays $(EXAMPLES)
 
 # The longer end-to-end tests: every lie, twenty false roots, censors, re-orgs in mid-game, floods of channels (about 20 minutes)

@@ -109,6 +109,8 @@ class ChainSettings:
     timing: Timing
     poll: float = 1.0
     """Seconds between two looks at it."""
+    asks_for_final: bool = False
+    """Whether its `finalized` block counts too: a chain that makes no blocks would confirm nothing."""
 
 
 class Chain:
@@ -125,7 +127,12 @@ class Chain:
         self._contract = self._web3.eth.contract(address=checksum(settings.manager), abi=abi("ChannelManager"))
         self._registry = self.contract("AppRegistry", settings.registry)
         self._reader = ChannelReader(
-            self._web3, settings.manager, settings.start_block, settings.confirmations, settings.registry
+            self._web3,
+            settings.manager,
+            settings.start_block,
+            settings.confirmations,
+            settings.registry,
+            asks_for_final=settings.asks_for_final,
         )
         self._stopping = Event()
         self._sender = L1Sender(self._web3, account, self._stopping)

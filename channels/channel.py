@@ -45,6 +45,11 @@ class Channel:
         """What is paid with."""
         return asset(self.chain.id, self.key.token)
 
+    @property
+    def outgoing_locks(self) -> list[Lock]:
+        """All on our lane: those that the other side may hold, and those whose drop it has not signed."""
+        return [*self.side.proposed.locks, *self.side.mine.lane.locks]
+
     def outgoing(self, ref: Hash) -> Lock | None:
         """The lock with this reference on our lane, if the other side may hold it."""
         return next((lock for lock in self.side.proposed.locks if lock.ref == ref), None)

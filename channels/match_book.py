@@ -4,6 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+import structlog
+
 from channels.chain import Chain
 from channels.store import Journal, Store, delete_match, write_match
 from channels.switch import Chronicle
@@ -30,6 +32,8 @@ from tandem.channels.sessions import MOST_STATE, AppDomain, GameRules, Session, 
 from tandem.errors import ConfigError, EncodingError
 from tandem.primitives.types import Address, Hash, Seconds
 
+MOST_VOID = 1_024
+"""Bytes of why a match does not come to be."""
 _BYTES = blob(0, MOST_STATE)
 _MAYBE_SIGNATURE = blob(0, 65)
 _STATE = Shape(SignedState, (NUMBER, _BYTES, many(_MAYBE_SIGNATURE, 2)))
@@ -46,7 +50,7 @@ _MATCH = {
     "until": TIME,
     "is_ours": FLAG,
     "salt": optional(HASH),
-    "void": text(1_024),
+    "void": text(MOST_VOID),
     "ruling": optional(many(AMOUNT, 2)),
 }
 
@@ -98,16 +102,24 @@ class MatchBook:
     ) -> None:
         self.apps = apps
         self.open: dict[Hash, KeptMatch] = {}
+        self.is_whole = True
+        """Whether all open ones are known: else any lock may be a stake."""
         self._store = store
         self._journal = journal
         self._chronicle = chronicle
         self._chains = chains
         self._since: dict[Hash, Seconds] = {}
+        self._log = structlog.get_logger("matches")
 
     def load(self) -> None:
-        """What was left open. ConfigError where a match cannot go on."""
+        """What was left open. ConfigError where a match cannot go on; one that cannot be read stops no other."""
         for data in self._store.open_matches():
-            kept = self._read(data)
+            try:
+                kept = self._read(data)
+            except EncodingError as reason:
+                self._log.error("ALARM", message=f"an open match cannot be read: {reason}", record=data.hex())
+                self.is_whole = False
+                continue
             self.open[kept.match.name] = kept
 
     def of(self, channel: Hash) -> list[KeptMatch]:
@@ -116,22 +128,29 @@ class MatchBook:
 
     def newest(self, count: int) -> list[KeptMatch]:
         """The newest first."""
-        return [self._now(data) for data in self._store.newest("matches", count)]
+        return self._readable(self._store.newest("matches", count))
 
     def named(self, beginning: str) -> list[KeptMatch]:
         """Those whose name begins with these hexadecimal digits, lower case."""
-        return [self._now(data) for data in self._store.matches_named(beginning)]
+        return self._readable(self._store.matches_named(beginning))
 
     def find(self, name: Hash) -> KeptMatch | None:
-        """Open or not."""
+        """Open or not. EncodingError, ConfigError."""
         data = self._store.match(name)
         return None if data is None else self._now(data)
 
     async def keep(self, kept: KeptMatch) -> None:
-        """Returns when it is on the disk; here it counts at once."""
+        """Returns when it is on the disk; here it counts at once. EncodingError, NotKept."""
+        record = kept.encode()
         self.open[kept.match.name] = kept
         self.touch(kept)
-        await self._journal.write(write_match(kept.match.name, kept.created, True, kept.encode()))
+        await self._journal.write(write_match(kept.match.name, kept.created, True, record))
+
+    async def flushed(self) -> None:
+        """Returns when all that counts here by now is on the disk. NotKept."""
+        await self._journal.write()  # behind all that was written before
+        if self._journal.failure is not None:
+            raise self._journal.failure
 
     async def end(self, kept: KeptMatch, reason: str = "") -> None:
         """It is not open any more. What was never accepted is forgotten: offers alone shall not fill the disk."""
@@ -159,6 +178,16 @@ class MatchBook:
     def note(self, what: str, match: Match, **fields: Any) -> None:
         """For its owner."""
         self._chronicle.note("session", session=match.name, channel=match.play.channel, state=what, **fields)
+
+    def _readable(self, records: list[bytes]) -> list[KeptMatch]:
+        """Without those that have ended, of an app or a chain that this node does not have any more."""
+        found = []
+        for data in records:
+            try:
+                found.append(self._now(data))
+            except (EncodingError, ConfigError) as reason:
+                self._log.info("not listed", reason=str(reason))
+        return found
 
     def _now(self, data: bytes) -> KeptMatch:
         """With what the chain has shown, which is not kept."""

@@ -6,16 +6,17 @@ from dataclasses import replace
 import structlog
 
 from channels.channel import Channel
-from channels.match_book import KeptMatch, MatchBook
+from channels.match_book import MOST_VOID, KeptMatch, MatchBook
 from channels.neighbours import Neighbours
 from channels.session import Session as Link
+from tandem.channels.codec import cut
 from tandem.channels.identity import Identity
 from tandem.channels.match import Match
 from tandem.channels.play import Answer, InvalidMove, Play, Turn
 from tandem.channels.sessions import Session
 from tandem.channels.signing import BadSignature
 from tandem.channels.wire import AcceptMatch, AskMatch, DeclineMatch, MatchMessage
-from tandem.errors import EncodingError, TandemError
+from tandem.errors import ConfigError, EncodingError, TandemError
 from tandem.primitives.types import Hash
 
 MOST_OPEN = 16
@@ -69,19 +70,19 @@ class MatchTalk:
             self._book.note("refused", kept.match, reason=str(reason))
 
     async def _take_ask(self, channel: Channel, ask: AskMatch) -> None:
-        known = self._book.find(ask.name)
-        if known is not None and known.match.void:
-            await self.say(channel, DeclineMatch(channel.id, ask.name, known.match.void))
-        if known is not None:
-            return
         try:
-            match = self.match(channel, ask, is_ours=False)
-            self.check(channel, match)
-        except (NoMatch, EncodingError) as reason:
+            known = self._book.find(ask.name)
+            match = self.match(channel, ask, is_ours=False) if known is None else known.match
+            if known is None:
+                self.check(channel, match)
+        except (NoMatch, EncodingError, ConfigError) as reason:
             await self.say(channel, DeclineMatch(channel.id, ask.name, str(reason)))
             return
-        await self._book.keep(KeptMatch(channel.chain.id, channel.chain.now(), match))
-        self._book.note("asked", match)
+        if known is None:
+            await self._book.keep(KeptMatch(channel.chain.id, channel.chain.now(), match))
+            self._book.note("asked", match)
+        elif match.void:
+            await self.say(channel, DeclineMatch(channel.id, ask.name, match.void))
 
     async def _take_turn(self, channel: Channel, kept: KeptMatch, turn: Turn) -> None:
         if kept.match.salt is None or kept.match.void:
@@ -104,6 +105,7 @@ class MatchTalk:
 
     async def say_again(self, channel: Channel, match: Match) -> None:
         """After a reconnect: what the other may not have got."""
+        await self._book.flushed()
         session = match.play.session
         if match.void:
             await self.say(channel, DeclineMatch(channel.id, match.name, match.void))
@@ -134,8 +136,9 @@ class MatchTalk:
         (own, others), most = match.stakes, timing.most_session(channel.key.window)
         if len([kept for kept in self._book.of(channel.id) if kept.match.name != match.name]) >= MOST_OPEN:
             raise NoMatch(f"{MOST_OPEN} matches are open in this channel: end some first")
-        if not timing.least_session <= timeout <= most:
-            raise NoMatch(f"a player's time must be {timing.least_session} to {most} s in this channel, not {timeout}")
+        least = timing.least_session(match.play.rules.most_turns)
+        if not least <= timeout <= most:
+            raise NoMatch(f"a player's time must be {least} to {most} s in this channel, not {timeout}")
         if not now < match.until <= now + channel.side.terms.most_time:
             raise NoMatch(f"it must begin within {channel.side.terms.most_time} s")
         if channel.peer.trouble is not None:
@@ -150,6 +153,7 @@ class MatchTalk:
         """It goes on."""
         before, after = kept.match.play, replace(kept.match, play=play)
         if play == before:
+            await self._book.flushed()  # what it says again may be on its way to the disk
             return
         await self._book.keep(replace(kept, match=after))
         if play.agreed is not None and play.agreed != before.agreed:
@@ -158,7 +162,7 @@ class MatchTalk:
 
     async def void(self, kept: KeptMatch, reason: str) -> None:
         """It does not come to be."""
-        match = replace(kept.match, void=reason[:500])
+        match = replace(kept.match, void=cut(reason, MOST_VOID))
         await self._book.keep(replace(kept, match=match))
         self._book.note("void", match, reason=match.void)
         channel = self._channels.get(match.play.channel)

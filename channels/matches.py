@@ -28,7 +28,7 @@ from tandem.channels.ledger import Status
 from tandem.channels.match import Award, Begin, Forgo, Match, Stake, Step, Void, is_settled, next_step
 from tandem.channels.operations import AddLock, InvalidUpdate, PayPart
 from tandem.channels.play import NotNow
-from tandem.channels.states import LockKind
+from tandem.channels.states import Lock, LockKind
 from tandem.channels.wire import AcceptMatch, AskMatch, MatchMessage
 from tandem.primitives.types import Hash, Seconds
 
@@ -60,8 +60,10 @@ class Matches:
         """What the other side says that it has won, by reference."""
         self._placed: set[Hash] = set()
         """Matches whose stake of ours was on our lane."""
-        self._strangers: dict[Hash, float] = {}
-        """Locks of no match, and since when."""
+        self._strangers: dict[Hash, dict[Lock, float]] = {}
+        """Locks of no match by channel, and since when."""
+        self._told: set[Hash] = set()
+        """Matches whose owner was told that his stake is not given back."""
         self._seen: dict[Hash, int] = {}
         """The turn that stands on chain, where its owner was told."""
         self._busy: set[Hash] = set()
@@ -84,6 +86,7 @@ class Matches:
 
     async def ended(self, channel: Hash) -> None:
         """A channel is settled: nothing of its matches is open."""
+        self._strangers.pop(channel, None)
         for kept in self.book.of(channel):
             await self._end(kept, "the channel has ended")
 
@@ -162,7 +165,8 @@ class Matches:
 
     def claimed(self, ref: Hash, amount: int) -> None:
         """The other side has won so much of a lock of ours, it says."""
-        self._claims[ref] = amount
+        if any(kept.match.staked == ref for kept in self.book.open.values()):
+            self._claims[ref] = amount
 
     def tick(self, channel: Channel) -> None:
         """Do what is due in a channel's matches."""
@@ -171,13 +175,29 @@ class Matches:
             if kept.match.name not in self._busy:
                 self._busy.add(kept.match.name)
                 self._spawn(self._attend(channel, kept.match.name))
-        known = {kept.match.won for kept in mine}
-        now = asyncio.get_running_loop().time()
-        for lock in channel.side.theirs.lane.locks:
-            is_strange = lock.kind == LockKind.APP and lock.ref not in known and lock.ref not in channel.side.given_up
-            if is_strange and now > self._strangers.setdefault(lock.ref, now) + STRANGE_TIME:
-                del self._strangers[lock.ref]
-                self._spawn(channel.peer.give_up(lock.ref))
+        if self.book.is_whole:
+            self._give_up_strangers(channel, {kept.match.won for kept in mine})
+
+    def _give_up_strangers(self, channel: Channel, known: set[Hash]) -> None:
+        now, before = asyncio.get_running_loop().time(), self._strangers.pop(channel.id, {})
+        not_strange = known | channel.side.given_up
+        since = {
+            lock: before.get(lock, now)
+            for lock in channel.side.theirs.lane.locks
+            if lock.kind == LockKind.APP and lock.ref not in not_strange
+        }
+        for lock, found in since.items():
+            if now > found + STRANGE_TIME:
+                since[lock] = now
+                self._spawn(self._give_up(channel, lock))
+        if since:
+            self._strangers[channel.id] = since
+
+    async def _give_up(self, channel: Channel, lock: Lock) -> None:
+        try:
+            await channel.peer.give_up(lock)
+        except CANNOT as reason:
+            self._log.info("not given up", ref=lock.ref[:4].hex(), reason=str(reason))
 
     async def _attend(self, channel: Channel, name: Hash) -> None:
         try:
@@ -188,6 +208,7 @@ class Matches:
             if (kept := self.book.open.get(name)) is not None:
                 self._pay(channel, kept.match)
                 self._appeal(channel, kept)
+                self._tell(channel, kept)
                 if is_settled(kept.match, channel.side):
                     await self._end(kept, "")
         except CANNOT as reason:
@@ -230,20 +251,31 @@ class Matches:
                 await self._talk.void(kept, reason)
             case Award(ref, amount):
                 await channel.peer.award(ref, amount)
-            case Forgo(ref) if ref in channel.side.outcomes:
-                await channel.peer.abandon(ref)  # the chain has it otherwise
-            case Forgo(ref):
-                await channel.peer.give_up(ref)
+            case Forgo(lock) if lock.ref in channel.side.outcomes:
+                await channel.peer.abandon(lock)  # the chain has it otherwise
+            case Forgo(lock):
+                await channel.peer.give_up(lock)
 
     def _pay(self, channel: Channel, match: Match) -> None:
         """What is asked of our lock, if that is right."""
         owed, claim = match.owed(channel.side), self._claims.get(match.staked)
-        if owed and claim is not None and claim <= owed:
+        if claim is not None and 0 < claim <= owed:
             channel.peer.resolve(PayPart(match.staked, claim))
+
+    def _tell(self, channel: Channel, kept: KeptMatch) -> None:
+        """That the other keeps our stake on our lane, once: whether to close for it is its owner's to decide."""
+        match, most = kept.match, kept.match.play.session.timeout + channel.chain.timing.grace
+        amount = match.kept_back(channel.side)
+        is_late = self.book.waited(kept) > most and not _is_closing(channel)
+        if amount and is_late and match.name not in self._told:
+            self._told.add(match.name)
+            reason = "the other side does not give it back: close the channel alone to get it"
+            self.book.note("stake kept", match, stake=str(amount), reason=reason)
 
     async def _end(self, kept: KeptMatch, reason: str) -> None:
         await self.book.end(kept, reason)
         self._placed.discard(kept.match.name)
+        self._told.discard(kept.match.name)
         self._seen.pop(kept.match.name, None)
         self._claims.pop(kept.match.staked, None)
 
@@ -252,8 +284,7 @@ class Matches:
     def _appeal(self, channel: Channel, kept: KeptMatch) -> None:
         """Where the other does not do what is up to him; and always to answer what is there."""
         chain, match, session = channel.chain, kept.match, kept.match.play.session
-        on_chain, waited = chain.latest.channels.get(channel.id), self.book.waited(kept)
-        is_closing = on_chain is not None and on_chain.status == Status.CLOSING
+        is_closing, waited = _is_closing(channel), self.book.waited(kept)
         is_late = waited > session.timeout + chain.timing.grace
         is_wanted = match.is_up_to_other(channel.side) and (is_closing or is_late)
         if session.id in chain.latest.outcomes:
@@ -268,6 +299,7 @@ class Matches:
         kept = self.book.open.get(name)
         if kept is None:
             return
+        await self.book.flushed()
         play = kept.match.play
         put = chain.latest.sessions.get(play.session.id)
         registered: Registered | None = None
@@ -293,3 +325,8 @@ class Matches:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._log.error("ALARM", message=f"a match was not dealt with: {task.exception()!r}")
+
+
+def _is_closing(channel: Channel) -> bool:
+    on_chain = channel.chain.latest.channels.get(channel.id)
+    return on_chain is not None and on_chain.status == Status.CLOSING

@@ -70,8 +70,10 @@ class SessionRequest(Strict):
     app: str = Field(examples=["tic-tac-toe"])
     stake: Amount = Field(description="what each player can lose")
     first: bool = Field(True, description="whether we begin")
-    life: int | None = Field(None, description="seconds until it must have begun; default: an hour")
-    timeout: int | None = Field(None, description="seconds of each player in a dispute; default: the longest")
+    life: int | None = Field(None, ge=1, lt=2**32, description="seconds until it must have begun; default: an hour")
+    timeout: int | None = Field(
+        None, ge=1, lt=2**32, description="seconds of each player in a dispute; default: the longest"
+    )
 
 
 class AcceptRequest(Strict):

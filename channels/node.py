@@ -256,6 +256,7 @@ class Node:
         self._to_close.discard(key.id)
         if channel is not None:
             channel.peer.end("the channel has ended")
+            self.switch.ended(key.id)
             del self.channels[key.id]
             self._talks.pop(key.id).cancel()
         await self.matches.ended(key.id)

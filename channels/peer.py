@@ -24,7 +24,7 @@ from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Endp
 from tandem.channels.operations import AddLock, DropLock, InvalidUpdate, Operation, Pay, PayLock, PayPart, ref_of
 from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import BadSignature
-from tandem.channels.states import CoopClose, Lane, Withdrawal
+from tandem.channels.states import CoopClose, Lane, Lock, Withdrawal
 from tandem.channels.wire import (
     ChannelMessage,
     Claim,
@@ -251,17 +251,17 @@ class Peer:
         now = self._now() if at is None else at
         await self._act(lambda side: (side.learn(secret, now), Reveal(side.key.id, secret)))
 
-    async def give_up(self, ref: Hash, reason: bytes = b"") -> None:
-        """Have a lock on the other's lane dropped. InvalidUpdate where its secret is known."""
-        await self._act(lambda side: (side.give_up(ref), GiveUp(side.key.id, ref, reason)))
+    async def give_up(self, lock: Lock, reason: bytes = b"") -> None:
+        """Have a lock on the other's lane dropped. InvalidUpdate where its secret is known, or it is not there."""
+        await self._act(lambda side: (side.give_up(lock), GiveUp(side.key.id, lock.ref, reason)))
 
     async def award(self, ref: Hash, amount: int) -> None:
         """Have so much of an application's lock on the other's lane paid. InvalidUpdate where it was given up."""
         await self._act(lambda side: (side.award(ref, amount), Claim(side.key.id, ref, amount)))
 
-    async def abandon(self, ref: Hash) -> None:
-        """Let a lock on the other's lane be dropped that the chain has not learnt the secret of in time."""
-        await self._act(lambda side: (side.abandon(ref), GiveUp(side.key.id, ref, b"")))
+    async def abandon(self, lock: Lock) -> None:
+        """Let a lock on the other's lane be dropped that the chain has otherwise than we. InvalidUpdate."""
+        await self._act(lambda side: (side.abandon(lock), GiveUp(side.key.id, lock.ref, b"")))
 
     async def refresh(self, time: Seconds) -> None:
         """The chain is certain of no more than before, up to a block of that time: consents may be void."""
@@ -524,30 +524,35 @@ class Peer:
             together = (*operations, *(wish.operation for wish in wishes))
             self.endpoint, proposal = side.propose(together, self._sign)
         except InvalidUpdate:
-            wishes = self._possible(operations, wishes)
-            operations += [wish.operation for wish in wishes]
+            operations, wishes = self._possible(operations, wishes)
             if not operations:
                 return
-            try:
-                self.endpoint, proposal = side.propose(tuple(operations), self._sign)
-            except InvalidUpdate as reason:
-                self._log.error("ALARM", message=f"what has become of locks cannot be proposed: {reason}")
-                return
+            self.endpoint, proposal = side.propose(tuple(operations), self._sign)
         self._under_way += [wish.done for wish in wishes]
         turn.answers.append(proposal)
 
-    def _possible(self, before: list[Operation], wishes: list[_Wish]) -> list[_Wish]:
-        """Those that can be done one after the other; the rest are told why not."""
+    def _possible(self, answers: list[Operation], wishes: list[_Wish]) -> tuple[list[Operation], list[_Wish]]:
+        """All that can be done, one after the other, and the wishes among it; the rest are told why not."""
+        operations: list[Operation] = []
+
+        def why_not(operation: Operation) -> InvalidUpdate | None:
+            try:
+                self.endpoint.propose((*operations, operation), lambda digest: b"")
+            except InvalidUpdate as reason:
+                return reason
+            operations.append(operation)
+            return None
+
+        for answer in answers:
+            if (reason := why_not(answer)) is not None:
+                self._log.error("ALARM", message=f"what has become of a lock cannot be proposed: {reason}")
         possible: list[_Wish] = []
         for wish in wishes:
-            try:
-                done_before = (each.operation for each in possible)
-                self.endpoint.propose((*before, *done_before, wish.operation), lambda digest: b"")
-            except InvalidUpdate as reason:
-                wish.done.set_exception(reason)
-            else:
+            if (reason := why_not(wish.operation)) is None:
                 possible.append(wish)
-        return possible
+            else:
+                wish.done.set_exception(reason)
+        return operations, possible
 
     # -- what this side does by itself
 

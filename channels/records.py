@@ -14,6 +14,7 @@ from tandem.channels.codec import (
     Field,
     Shape,
     blob,
+    cut,
     many,
     optional,
     pack,
@@ -40,6 +41,10 @@ class InvoiceRecord:
     """By which."""
     paid_at: Seconds | None = None
     """When that was ours for good."""
+
+
+MOST_ERROR = 512
+"""Bytes of why a payment has failed."""
 
 
 class Outcome(StrEnum):
@@ -95,7 +100,7 @@ class PaymentRecord:
 
     def failed(self, error: str, now: Seconds) -> "PaymentRecord":
         """It was not paid, and never will be."""
-        return replace(self, outcome=Outcome.FAILED, error=error[:500], ended=now)
+        return replace(self, outcome=Outcome.FAILED, error=cut(error, MOST_ERROR), ended=now)
 
     def paid(self, secret: bytes, now: Seconds) -> "PaymentRecord":
         """It was paid."""
@@ -122,7 +127,7 @@ _PAYMENT = Shape(
         blob(0, 32),
         optional(blob(32, 32)),
         optional(TIME),
-        text(512),
+        text(MOST_ERROR),
     ),
 )
 

@@ -1,5 +1,6 @@
 """`python -m channels session`: application sessions with the other side of a channel."""
 
+import time
 from typing import Any
 
 import click
@@ -52,11 +53,20 @@ def _list(node: Client) -> Answer:
             show_amount(session["stake"]),
             _state(session),
             session["board"] or "",
+            _time(session),
             f"{show_amount(session['won'])} / {show_amount(session['lost'])}" if session["won"] is not None else "",
         )
         for session in content
     ]
-    return tabulate(content, "sessions", ("session", "app", "stake", "state", "stands", "won / lost"), rows)
+    return tabulate(content, "sessions", ("session", "app", "stake", "state", "stands", "time", "won / lost"), rows)
+
+
+def _time(session: dict[str, Any]) -> str:
+    """Of each player in a dispute; when it is on chain, until when who is at turn there has to move."""
+    text = f"{session['timeout']} s"
+    if session["deadline"] is None:
+        return text
+    return text + time.strftime(", until %Y-%m-%d %H:%M:%S", time.localtime(session["deadline"]))
 
 
 def _state(session: dict[str, Any]) -> str:

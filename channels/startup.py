@@ -73,7 +73,9 @@ def chain_settings(
             timing = Timing(forced=Seconds(forced)).scaled(scale)
             timing = timing.with_window(timing.roomy_window if window is None else Seconds(window))
             at = contracts.channel_manager, contracts.app_registry
-            found.append(ChainSettings(name, url, chain_id, *at, start, confirmations, timing))
+            found.append(
+                ChainSettings(name, url, chain_id, *at, start, confirmations, timing, asks_for_final=name == "L2")
+            )
     if not found:
         raise ConfigError("a chain is needed: give --l1 or --l2")
     return tuple(found)

@@ -13,6 +13,7 @@ What has to be known after a crash is in the lanes: a lock that came in and is o
 
 import asyncio
 from collections.abc import Callable, Coroutine, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import structlog
@@ -27,7 +28,7 @@ from tandem.channels.routing import EdgeTerms
 from tandem.channels.settlement import secret_hash
 from tandem.channels.states import Lane, Lock, LockKind
 from tandem.errors import EncodingError
-from tandem.primitives.types import ZERO_HASH, Hash, Seconds
+from tandem.primitives.types import Hash, Seconds
 
 CANNOT = (InvalidUpdate, NotConnected, TooManyWaiting, ChannelBroken, ChannelEnded)
 """Why an operation is not done in a channel."""
@@ -85,6 +86,15 @@ class Chronicle(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class _Handed:
+    """An incoming lock, and the channel that it was handed on to. Another one may take its reference meanwhile."""
+
+    out: Hash
+    upstream: Channel
+    lock: Lock
+
+
 class Switch:
     """Listens to all channels (channels.peer.Listener)."""
 
@@ -106,8 +116,10 @@ class Switch:
         self._payer = payer
         self._player = player
         self._chronicle = chronicle
-        self._upstream: dict[Hash, Hash] = {}
-        """Of payments that are handed on or end here: the channel that they come in by."""
+        self._upstream: dict[Hash, tuple[Channel, Lock]] = {}
+        """Of payments that are handed on or end here: the channel that they come in by, and the lock there."""
+        self._handed: dict[Hash, _Handed] = {}
+        """Of those that are handed on: until what becomes of the outgoing lock is signed by both."""
         self._shared: dict[Hash, bytes] = {}
         """The secret that we share with the payer."""
         self._reasons: dict[Hash, bytes] = {}
@@ -141,11 +153,13 @@ class Switch:
 
     def done(self, peer: Peer, operations: Sequence[Operation]) -> None:
         """What was dropped may be given up upstream now."""
+        out = peer.endpoint.key.id
         for operation in operations:
             if isinstance(operation, DropLock):
-                self._spawn(self._failed(peer.endpoint.key.id, operation.ref))
+                self._fail(out, operation.ref)
             elif isinstance(operation, PayLock):
                 self._reasons.pop(operation.ref, None)
+                self._take_back(out, operation.ref)
 
     def revealed(self, peer: Peer, secret: bytes) -> None:
         """Claim what we get, then pay."""
@@ -165,18 +179,20 @@ class Switch:
 
     def recover(self) -> None:
         """After a start, when all channels are there: what is under way goes on, what was lost is given up."""
-        outgoing = {lock.ref for channel in self._channels.values() for lock in channel.side.proposed.locks}
+        outgoing = {lock.ref: channel.id for channel in self._channels.values() for lock in channel.outgoing_locks}
         for channel in self._channels.values():
             for lock in channel.side.theirs.lane.locks:
                 if lock.ref in channel.side.given_up or lock.kind == LockKind.APP:
                     continue
                 secret = self._payee.accepted(lock.ref) or self.on_chain(lock.ref)
+                if lock.ref in outgoing:
+                    self._handed[lock.ref] = _Handed(outgoing[lock.ref], channel, lock)
                 if lock.ref in outgoing or lock.ref in channel.side.secrets:
-                    self._upstream[lock.ref] = channel.id
+                    self._upstream[lock.ref] = channel, lock
                 if secret is not None:
                     self._spawn(self._claim(channel, secret))
                 elif lock.ref not in self._upstream:
-                    self._spawn(self._give_up(channel, lock.ref, b""))
+                    self._spawn(self._give_up(channel, lock, b""))
 
     def on_chain(self, ref: Hash) -> bytes | None:
         """A secret that some chain shows: what we handed on may have ended while we were away."""
@@ -194,7 +210,7 @@ class Switch:
                 self._spawn(self._pay(channel, channel.chain.latest.secrets[lock.ref].secret))
             elif channel.is_dead(lock):
                 channel.peer.resolve(DropLock(lock.ref))
-                self._spawn(self._failed(channel.id, lock.ref))
+                self._fail(channel.id, lock.ref)
         for lock in channel.side.theirs.lane.locks:
             if lock.kind == LockKind.APP:
                 continue
@@ -203,17 +219,24 @@ class Switch:
                 self._spawn(self._payee.settled(channel.id, lock, channel.chain.now()))
             elif is_known and channel.is_over(lock):
                 self._log.error("ALARM", message="a lock was not paid in time", channel=channel.id[:4].hex())
-                self._spawn(channel.peer.abandon(lock.ref))
+                self._spawn(channel.peer.abandon(lock))
             secret = None if is_known or lock.ref in channel.side.given_up else self.on_chain(lock.ref)
             if secret is not None:
                 self._spawn(self._claim(channel, secret))
 
+    def ended(self, channel: Hash) -> None:
+        """A channel is settled: the chain has decided all that was handed on to it."""
+        self._handed = {ref: handed for ref, handed in self._handed.items() if handed.out != channel}
+
     # -- outgoing locks
 
     def reserve(self, ref: Hash) -> bool:
-        """Whether a lock with this reference may go out: none is out, on any channel, nor about to go."""
-        is_out = any(channel.outgoing(ref) is not None for channel in self._channels.values())
-        if is_out or ref in self._placing:
+        """Whether a lock with this reference may go out: none is out, on any channel, nor about to go.
+
+        One whose drop is not signed by both is out, and so is one whose end nobody upstream was told.
+        """
+        is_out = any(ref == lock.ref for channel in self._channels.values() for lock in channel.outgoing_locks)
+        if is_out or ref in self._placing or ref in self._handed:
             return False
         self._placing.add(ref)
         return True
@@ -226,21 +249,20 @@ class Switch:
 
     def waiting(self, ref: Hash) -> tuple[Channel, Lock] | None:
         """The lock that is held for an invoice."""
-        channel = self._channels.get(self._upstream.get(ref, ZERO_HASH))
-        lock = None if channel is None else channel.incoming(ref)
-        return None if channel is None or lock is None else (channel, lock)
+        held = self._upstream.get(ref)
+        return held if held is not None and held[0].incoming(ref) == held[1] else None
 
     async def claim(self, secret: bytes) -> None:
         """What was held for an invoice of ours is taken."""
-        channel = self._channels.get(self._upstream.get(secret_hash(secret), ZERO_HASH))
-        if channel is not None:
-            await self._claim(channel, secret)
+        held = self._upstream.get(secret_hash(secret))
+        if held is not None:
+            await self._claim(held[0], secret)
 
     async def refuse(self, ref: Hash) -> None:
         """What was held for an invoice of ours is not taken."""
-        channel, shared = self._channels.get(self._upstream.get(ref, ZERO_HASH)), self._shared.get(ref)
-        if channel is not None:
-            await self._give_up(channel, ref, b"" if shared is None else fail(shared, Failure.UNKNOWN_PAYMENT))
+        held, shared = self._upstream.get(ref), self._shared.get(ref)
+        if held is not None:
+            await self._give_up(*held, b"" if shared is None else fail(shared, Failure.UNKNOWN_PAYMENT))
 
     async def stop(self) -> None:
         """What it has left, it takes up at the next start."""
@@ -252,17 +274,18 @@ class Switch:
 
     async def _take(self, channel: Channel, added: AddLock) -> None:
         lock, ref = added.lock, added.lock.ref
-        if channel.incoming(ref) != lock or lock.kind == LockKind.APP:
+        if lock.kind == LockKind.APP or not _holds(channel, lock):
             return
-        if lock.kind != LockKind.HASH or self._upstream.setdefault(ref, channel.id) != channel.id:
-            await self._give_up(channel, ref, b"")
+        known, there = self._upstream.setdefault(ref, (channel, lock))
+        if lock.kind != LockKind.HASH or known is not channel or there != lock:
+            await self._give_up(channel, lock, b"")
             return
         try:
             peeled = peel(added.onion, self._identity.secret, ref)
             payload = decode_payload(peeled.payload)
         except (OnionError, EncodingError) as reason:
             self._log.info("an onion says nothing", reason=str(reason))
-            await self._give_up(channel, ref, b"")
+            await self._give_up(channel, lock, b"")
             return
         self._shared[ref] = peeled.secret
         if isinstance(payload, Final):
@@ -279,7 +302,7 @@ class Switch:
             if failure is None:
                 return
             outcome = failure
-        await self._give_up(channel, ref, fail(peeled.secret, outcome))
+        await self._give_up(channel, lock, fail(peeled.secret, outcome))
 
     async def _forward(self, channel: Channel, lock: Lock, wanted: Forward, packet: bytes) -> Failure | None:
         """Hand it on, or say why not."""
@@ -295,8 +318,9 @@ class Switch:
             return Failure.EXPIRY_TOO_SOON
         if not out.side.is_in_time(wanted.expiry, now):
             return Failure.EXPIRY_TOO_SOON
-        if not self.reserve(lock.ref):
+        if not _holds(channel, lock) or not self.reserve(lock.ref):
             return Failure.NOT_NOW
+        self._handed[lock.ref] = _Handed(out.id, channel, lock)
         onward = Lock(wanted.amount, wanted.expiry, LockKind.HASH, lock.ref)
         try:
             await out.peer.do(AddLock(onward, packet), is_patient=False)
@@ -304,6 +328,7 @@ class Switch:
             # The other side may have it all the same: then it, or the chain, says what becomes of it.
             if out.outgoing(lock.ref) is None:
                 self._log.info("not handed on", channel=out.id[:4].hex(), reason=str(reason))
+                self._take_back(out.id, lock.ref)
                 return Failure.NOT_NOW
         finally:
             self.release(lock.ref)
@@ -339,33 +364,40 @@ class Switch:
             if channel.incoming(secret_hash(secret)) is not None:
                 self._log.error("ALARM", message=f"a lock cannot be claimed: {reason}", channel=channel.id[:4].hex())
 
-    async def _failed(self, out: Hash, ref: Hash) -> None:
+    def _take_back(self, out: Hash, ref: Hash) -> _Handed | None:
+        """What was handed on to a channel, and is not there any more."""
+        handed = self._handed.get(ref)
+        return self._handed.pop(ref) if handed is not None and handed.out == out else None
+
+    def _fail(self, out: Hash, ref: Hash) -> None:
         """The lock on our lane is gone, or is worth nothing any more."""
+        self._spawn(self._failed(out, ref, self._take_back(out, ref)))
+
+    async def _failed(self, out: Hash, ref: Hash, handed: _Handed | None) -> None:
         reason = self._reasons.pop(ref, b"")
         if self._payer.has(ref, out):
             await self._payer.failed(ref, reason)
             return
-        upstream = self._channels.get(self._upstream.get(ref, ZERO_HASH))
-        if upstream is None or ref in upstream.side.secrets:
+        if handed is None or ref in handed.upstream.side.secrets:
             return
         shared = self._shared.get(ref)
         if shared is not None:
             reason = wrap_failure(shared, reason) if reason else fail(shared, Failure.NO_MORE_TIME)
         else:
             reason = b""
-        await self._give_up(upstream, ref, reason)
+        await self._give_up(handed.upstream, handed.lock, reason)
 
-    async def _give_up(self, channel: Channel, ref: Hash, reason: bytes) -> None:
-        self._forget(channel, ref)
-        if channel.incoming(ref) is None:
-            return
+    async def _give_up(self, channel: Channel, lock: Lock, reason: bytes) -> None:
+        if self._upstream.get(lock.ref) == (channel, lock):
+            self._forget(channel, lock.ref)
         try:
-            await channel.peer.give_up(ref, reason)
+            await channel.peer.give_up(lock, reason)
         except InvalidUpdate as refusal:
             self._log.info("not given up", reason=str(refusal))
 
     def _forget(self, channel: Channel, ref: Hash) -> None:
-        if self._upstream.get(ref) == channel.id:
+        known = self._upstream.get(ref)
+        if known is not None and known[0] is channel:
             del self._upstream[ref]
             self._shared.pop(ref, None)
 
@@ -378,3 +410,8 @@ class Switch:
         self._tasks.discard(task)
         if not task.cancelled() and task.exception() is not None:
             self._log.error("ALARM", message=f"a lock was not dealt with: {task.exception()!r}")
+
+
+def _holds(channel: Channel, lock: Lock) -> bool:
+    """Whether it stands on the other's lane, and will not be dropped."""
+    return channel.incoming(lock.ref) == lock and lock.ref not in channel.side.given_up

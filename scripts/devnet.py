@@ -67,9 +67,9 @@ def _describe(net: LocalNet, console: Console) -> None:
     for name in ("inbox", "rollup", "bridge", "token_bridge", "machine"):
         table.add_row(f"{name.replace('_', ' ')} (L1)", checksum(getattr(deployment.l1, name)), "")
     console.print(table)
-    accounts = Table(
-        "account", "address", "private key", title=f"{AMOUNT // ETHER:,} ETH each on L2", title_justify="left"
-    )
+    accounts = Table(title=f"{AMOUNT // ETHER:,} ETH each on L2", title_justify="left")
+    for column in ("account", "address", "private key"):
+        accounts.add_column(column, overflow="fold")  # to be copied whole from a narrow terminal too
     for index in FUNDED:
         account = development_account(index)
         accounts.add_row(str(index), account.address, account.key.to_0x_hex())

@@ -1,7 +1,8 @@
 """What to do on chain about a session: nothing of it is left to the other player's good will.
 
 The registry's clock runs for who is at turn there. An older state than both have signed is answered by the newest; what
-waits for the other's signature is a move from there; an end that pays this player something is resolved.
+waits for the other's signature is a move from there; an end that pays this player something is resolved, and one that
+pays nobody, if both have not signed it: nobody else would.
 """
 
 from dataclasses import dataclass
@@ -65,8 +66,10 @@ def appeal(play: Play, registered: Registered | None, is_wanted: bool, now: Seco
         return MoveOn(registered.state, own)
     has_timed_out = now >= registered.deadline
     payouts = play.rules.outcome(registered.state, has_timed_out)
-    is_over = payouts is not None and (registered.is_agreed or has_timed_out)
-    return Resolve(registered.state) if is_over and payouts is not None and payouts[play.player] else None
+    if payouts is None or not (registered.is_agreed or has_timed_out):
+        return None
+    is_needed = payouts[play.player] > 0 or (not any(payouts) and play.end is None)
+    return Resolve(registered.state) if is_needed else None
 
 
 def _is_better(play: Play, agreed: SignedState, registered: Registered) -> bool:

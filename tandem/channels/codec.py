@@ -90,12 +90,17 @@ def blob(least: int, most: int) -> Field:
     return Field(same, lambda value: read_bytes(value, least, most))
 
 
+def cut(value: str, most: int) -> str:
+    """As much of it as has so many bytes in UTF-8."""
+    return value.encode(errors="ignore")[:most].decode(errors="ignore")
+
+
 def text(most: int) -> Field:
     """UTF-8, up to so many bytes."""
 
     def write(value: str) -> bytes:
         try:
-            return value.encode()
+            return read_bytes(value.encode(), 0, most)
         except UnicodeEncodeError as error:
             raise EncodingError("this is no text") from error
 
@@ -106,6 +111,12 @@ def text(most: int) -> Field:
             raise EncodingError("this is no text") from error
 
     return Field(write, read)
+
+
+def brief(most: int) -> Field:
+    """Text that only people read: what is longer is cut."""
+    field = text(most)
+    return Field(lambda value: field.write(cut(value, most)), field.read)
 
 
 def many(field: Field, most: int) -> Field:

@@ -289,13 +289,21 @@ class Endpoint:
             raise InvalidUpdate(f"the lock has expired {now - locks[0].expiry} s ago")
         return replace(self, secrets=MappingProxyType({**self.secrets, ref: secret}))
 
-    def give_up(self, ref: Hash) -> "Endpoint":
-        """Agree to have a lock dropped. InvalidUpdate where its secret or outcome is known: it is as good as money."""
-        if ref in self.secrets:
+    def give_up(self, lock: Lock) -> "Endpoint":
+        """Agree to have a lock dropped. InvalidUpdate where its secret or outcome is known: it is as good as money.
+
+        Also where it is not there any more: another one with its reference may be.
+        """
+        self._check_held(lock)
+        if lock.ref in self.secrets:
             raise InvalidUpdate("the lock's secret is known")
-        if ref in self.outcomes:
-            raise InvalidUpdate(f"{self.outcomes[ref]} of the lock were won")
-        return replace(self, given_up=self.given_up | {ref})
+        if lock.ref in self.outcomes:
+            raise InvalidUpdate(f"{self.outcomes[lock.ref]} of the lock were won")
+        return replace(self, given_up=self.given_up | {lock.ref})
+
+    def _check_held(self, lock: Lock) -> None:
+        if lock not in self.theirs.lane.locks:
+            raise InvalidUpdate("there is no such lock any more")
 
     def award(self, ref: Hash, amount: int) -> "Endpoint":
         """Be sure of so much of an application's lock from here on. InvalidUpdate where that cannot be."""
@@ -430,15 +438,16 @@ class Endpoint:
         if not now < valid_until <= now + LONGEST_CONSENT:
             raise InvalidUpdate(f"what is signed must be valid for up to {LONGEST_CONSENT} s, not {valid_until - now}")
 
-    def abandon(self, ref: Hash) -> "Endpoint":
-        """Let a lock be dropped although its secret or outcome is known: the chain has it otherwise."""
-        secrets = {known: secret for known, secret in self.secrets.items() if known != ref}
-        outcomes = {known: amount for known, amount in self.outcomes.items() if known != ref}
+    def abandon(self, lock: Lock) -> "Endpoint":
+        """Let a lock be dropped although its secret or outcome is known: the chain has it otherwise. InvalidUpdate."""
+        self._check_held(lock)
+        secrets = {known: secret for known, secret in self.secrets.items() if known != lock.ref}
+        outcomes = {known: amount for known, amount in self.outcomes.items() if known != lock.ref}
         return replace(
             self,
             secrets=MappingProxyType(secrets),
             outcomes=MappingProxyType(outcomes),
-            given_up=self.given_up | {ref},
+            given_up=self.given_up | {lock.ref},
         )
 
     # -- after a reconnect

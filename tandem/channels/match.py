@@ -8,7 +8,8 @@ How it begins, and why nobody can be robbed on the way:
                 state, not even the start, which the lock's owner has not signed.
     start       Each signs it when the other's lock is in a state of the other's lane that both have signed, and his own
                 too. So who can lose his stake holds the other's. (If the registry began a session without signatures,
-                who has not locked yet could play on chain for the stake of who has.)
+                who has not locked yet could play on chain for the stake of who has.) A lock that was given up, before
+                its match was known, is no stake: the other may drop it.
     too late    Who has not signed the start by `until` never will, and gives the other's lock up. Who has signed it and
                 hears nothing keeps what he holds until his own lock is gone: the other may still begin.
 
@@ -57,7 +58,7 @@ class Award:
 class Forgo:
     """Nothing of the other's lock is ours: give it up."""
 
-    ref: Hash
+    lock: Lock
 
 
 Step = Stake | Begin | Void | Award | Forgo
@@ -117,6 +118,12 @@ class Match:
         """The same of our lock."""
         return self._pays(side.mine.lane, self.staked, self.play.other)
 
+    def kept_back(self, side: Endpoint) -> int:
+        """What the other has still to give back of our lock; 0 before the end."""
+        lock = _find(side.mine.lane, self.staked)
+        is_over = self.result is not None or bool(self.void)
+        return lock.amount - self.owed(side) if is_over and lock is not None else 0
+
     def _pays(self, lane: Lane, ref: Hash, player: Player) -> int:
         lock = _find(lane, ref)
         return 0 if lock is None or self.result is None else min(lock.amount, self.result[player])
@@ -151,6 +158,8 @@ def next_step(match: Match, side: Endpoint, now: Seconds) -> Step | None:
     own, others = match.stakes
     if held is not None and (held.kind != LockKind.APP or held.amount < others):
         return Void("the other's stake is too small")
+    if held is not None and held.ref in side.given_up:
+        return Void("the other's stake was given up")
     if not is_out:
         return Stake(Lock(own, match.until, LockKind.APP, match.staked))
     is_both = held is not None and _find(side.mine.lane, match.staked) and _find(side.proposed, match.staked)
@@ -169,7 +178,7 @@ def _collect(side: Endpoint, held: Lock | None, due: int) -> Step | None:
         return None
     if due:
         return None if side.outcomes.get(held.ref) == due else Award(held.ref, due)
-    return Forgo(held.ref)
+    return Forgo(held)
 
 
 def _find(lane: Lane, ref: Hash) -> Lock | None:

@@ -129,7 +129,10 @@ class Play:
     def again(self) -> list[Turn | Answer]:
         """What the other may not have got, in this order: he takes no turn before he has the one before answered."""
         answers: list[Turn | Answer] = [] if self.agreed is None else [self._answer(self.agreed)]
-        return answers if self.waiting is None else [*answers, self._turn(self.waiting)]
+        own, stands = self.own, self.position
+        if own is None or (stands is not None and stands.turn > own.turn):
+            return answers
+        return [*answers, self._turn(own)]  # also what the chain shows: how it has ended counts when both have signed
 
     def take_answer(self, answer: Answer) -> "Play":
         """The other has signed it too. An old answer changes nothing. BadSignature."""
@@ -152,6 +155,8 @@ class Play:
             return self, self._answer(agreed) if agreed is not None and is_last else None
         if turn.turn == 0:
             return self._take_start(turn), None
+        if self.shown is not None and turn.turn < self.shown.turn:
+            return self, None  # the chain has gone on from it
         self._check_turn(turn)
         signature = sign(self.domain.state(self.session.id, turn.turn, turn.state))
         agreed = SignedState(turn.turn, turn.state, self._both(signature, turn.signature))

@@ -25,6 +25,8 @@ class GameRules(Protocol):
 
     name: str
     """For people."""
+    most_turns: int
+    """Of one player in a game: he must have the time to make all of them on chain."""
 
     def terms(self, stake: int) -> bytes:
         """Of a game in which each player can lose so much, wei or the token's units. EncodingError."""

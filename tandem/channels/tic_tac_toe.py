@@ -15,6 +15,7 @@ class TicTacToe:
     """tandem.channels.sessions.GameRules. Player 0 begins; a draw pays nothing; who lets his time pass loses."""
 
     name = "tic-tac-toe"
+    most_turns = (CELLS + 1) // 2
 
     def terms(self, stake: int) -> bytes:
         """Of a game for so much, wei or the token's units."""

@@ -73,10 +73,13 @@ class Timing:
         locks = self.final_delta + 4 * self.hop_delta + self.lock_slack + self.forced
         return Seconds(max(self.window, self.least_window, locks))
 
-    @property
-    def least_session(self) -> Seconds:
-        """A player's time in a dispute about a session, at least: an answer is on chain for certain by then."""
-        return Seconds(max(LEAST_TIMEOUT, self.reveal_before))
+    def least_session(self, turns: int) -> Seconds:
+        """A player's time in a dispute about a session, at least: he can make so many turns on chain.
+
+        Each is built on one that is certain there. A sequencer keeps out one of them.
+        """
+        each = self.reorg + self.grace + self.settle
+        return Seconds(max(LEAST_TIMEOUT, self.reveal_before + (turns - 1) * each))
 
     def most_session(self, window: Seconds) -> Seconds:
         """The same at most: both players' time, and three transactions around it, are over before the window is."""

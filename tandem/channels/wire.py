@@ -20,6 +20,7 @@ from tandem.channels.codec import (
     Field,
     Shape,
     blob,
+    brief,
     exactly,
     many,
     optional,
@@ -29,7 +30,6 @@ from tandem.channels.codec import (
     read_hash,
     require,
     same,
-    text,
     unpack,
     write_amount,
 )
@@ -379,7 +379,7 @@ def _read_side(value: Any) -> Side:
 
 _LANE = Field(_signed, _read_signed)
 _OPERATIONS = many(Field(_operation, _read_operation), MOST_OPERATIONS)
-_REASON = text(MOST_REASON)
+_REASON = brief(MOST_REASON)
 _STATE = blob(0, MOST_STATE)
 _PROPOSAL = Shape(Proposal, (HASH, NUMBER, _OPERATIONS, SIGNATURE))
 _HASHES = many(HASH, MOST_OPERATIONS)

@@ -6,7 +6,7 @@ from typing import Any
 
 from web3 import Web3
 from web3.contract import Contract
-from web3.exceptions import Web3Exception
+from web3.exceptions import BlockNotFound, Web3Exception
 
 from tandem.channels.ledger import (
     ChannelClosing,
@@ -38,15 +38,27 @@ class ChannelReader:
     """`latest` and `certain`, with the times of the blocks they stand at. For one thread at a time."""
 
     def __init__(
-        self, web3: Web3, manager: Address, start_block: int, confirmations: int, registry: Address | None = None
+        self,
+        web3: Web3,
+        manager: Address,
+        start_block: int,
+        confirmations: int,
+        registry: Address | None = None,
+        *,
+        asks_for_final: bool = False,
     ) -> None:
-        """`confirmations`: how many blocks behind the head nothing changes any more; `registry`: AppRegistry."""
+        """`confirmations`: how many blocks behind the head nothing changes any more; `registry`: AppRegistry.
+
+        `asks_for_final`: nor behind the chain's `finalized` block, however near the head: an idle L2 makes no blocks.
+        """
+        self._web3 = web3
         followed = {"ChannelManager": manager} | ({} if registry is None else {"AppRegistry": registry})
         contracts = [web3.eth.contract(address=checksum(at), abi=abi(name)) for name, at in followed.items()]
         self._feed = LogFeed(web3, [contract.address for contract in contracts], start_block, confirmations=0)
         kinds = [contract.events[name]() for contract in contracts for name in _DECODERS if _has(contract, name)]
         self._kinds = {kind.topic: kind for kind in kinds}
         self._confirmations = confirmations
+        self._asks_for_final = asks_for_final
         self._known: list[_Known] = []
         self._certain_count = 0
         self.latest = Ledger()
@@ -59,7 +71,7 @@ class ChannelReader:
         """Read on: the channels that have changed in either ledger, and whether that is all there is now. L1Moved."""
         news = self._feed.poll()
         if news is None:
-            return set(), True
+            return self._ripen(), True
         try:
             changed = self._take(news)
         except (*NONSENSE, Web3Exception) as missing:
@@ -92,13 +104,24 @@ class ChannelReader:
 
     def _ripen(self) -> set[Hash]:
         """What is certain now."""
+        if self._certain_count == len(self._known) and self.certain_time == self.time:
+            return set()
         changed: set[Hash] = set()
-        end = self.block - self._confirmations
+        end = max(self.block - self._confirmations, self._final())
         while self._certain_count < len(self._known) and self._known[self._certain_count].block <= end:
             changed |= _apply(self.certain, self._known[self._certain_count])
             self._certain_count += 1
         self.certain_time = Seconds(self._feed.time_at(end))
         return changed
+
+    def _final(self) -> int:
+        """Of what was read."""
+        if not self._asks_for_final:
+            return 0
+        try:
+            return min(self.block, self._web3.eth.get_block("finalized")["number"])
+        except BlockNotFound:
+            return 0
 
     def _decode(self, item: TimedLog) -> Event | None:
         kind = self._kinds.get(item.log["topics"][0].to_0x_hex())

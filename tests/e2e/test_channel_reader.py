@@ -53,8 +53,8 @@ class Channels:
         self.address = Address(bytes.fromhex(receipt["contractAddress"][2:]))
         self.domain = SigningDomain(anvil.eth.chain_id, self.address)
 
-    def reader(self, confirmations: int = 0) -> ChannelReader:
-        return ChannelReader(self.web3, self.address, self.start_block, confirmations)
+    def reader(self, confirmations: int = 0, *, asks_for_final: bool = False) -> ChannelReader:
+        return ChannelReader(self.web3, self.address, self.start_block, confirmations, asks_for_final=asks_for_final)
 
     def call(self, name: str, *arguments: Any, by: Side = 0, value: int = 0) -> int:
         """The time of its block."""
@@ -71,9 +71,9 @@ class Channels:
         digest = self.domain.withdraw(KEY.id, KEY.party(taken.side), taken.total, taken.valid_until)
         self.call("withdraw", fields(KEY), (taken.side, taken.total, taken.valid_until), *signed(digest))
 
-    def end(self, key: ChannelKey, end: CoopClose) -> None:
+    def end(self, key: ChannelKey, end: CoopClose) -> int:
         digest = self.domain.coop_close(key.id, end.balances, end.valid_until)
-        self.call("coopClose", fields(key), (*end.balances, end.valid_until), *signed(digest))
+        return self.call("coopClose", fields(key), (*end.balances, end.valid_until), *signed(digest))
 
     def close(self, *lanes: Lane, by: Side = 0) -> int:
         """By a side alone, with states of both lanes or without."""
@@ -140,16 +140,17 @@ def test_channels_live_and_end_as_their_events_say(chain: Channels) -> None:
     chain.call("update", fields(KEY), 1, chain.proof(1, LANES[1]))
     chain.open(OTHER)
     chain.deposit(70, key=OTHER)
-    chain.end(OTHER, CoopClose((30, 40), NEVER))
+    ended = chain.end(OTHER, CoopClose((30, 40), NEVER))
     assert drain(reader) == {KEY.id, OTHER.id}
     settle_at = Seconds(closed + KEY.window)
     closing = OnChain(KEY, funds, Status.CLOSING, settle_at, raw(PARTIES[1]), LANES)
-    other = OnChain(OTHER, Funds((70, 0)), Status.SETTLED, pays=(30, 40))
+    other = OnChain(OTHER, Funds((70, 0)), Status.SETTLED, pays=(30, 40), settled_at=Seconds(ended))
     assert reader.latest.channels == {KEY.id: closing, OTHER.id: other}
     chain.mine(settle_at)
-    chain.call("settle", fields(KEY), *(encode_locks(lane.locks) for lane in LANES))
+    end = chain.call("settle", fields(KEY), *(encode_locks(lane.locks) for lane in LANES))
     assert drain(reader) == {KEY.id}
-    settled = OnChain(KEY, funds, Status.SETTLED, settle_at, raw(PARTIES[1]), LANES, (1_200 - 37 + 5, 500 - 100 + 32))
+    pays = 1_200 - 37 + 5, 500 - 100 + 32
+    settled = OnChain(KEY, funds, Status.SETTLED, settle_at, raw(PARTIES[1]), LANES, pays, Seconds(end))
     assert reader.latest.channels[KEY.id] == settled
     assert reader.latest.secrets == {
         secret_hash(SECRET): SecretRevealed(SECRET, secret_hash(SECRET), Seconds(revealed))
@@ -157,6 +158,24 @@ def test_channels_live_and_end_as_their_events_say(chain: Channels) -> None:
     assert reader.certain == reader.latest, "where nothing is waited for"
     assert (reader.block, reader.time) == (chain.web3.eth.block_number, chain.time_of(reader.block))
     assert reader.poll() == (set(), True)
+
+
+def test_what_is_final_is_certain_although_nothing_was_built_upon_it(chain: Channels) -> None:
+    """A chain that makes no blocks."""
+    waiting, asking = chain.reader(10**6), chain.reader(10**6, asks_for_final=True)
+    chain.open()
+    chain.deposit(1_000)
+    for reader in (waiting, asking):
+        drain(reader)
+        assert reader.latest.channels == {KEY.id: OnChain(KEY, Funds((1_000, 0)))}
+    assert asking.certain.channels == {}
+    deposited, changed = chain.web3.eth.block_number, set[Hash]()
+    while chain.web3.eth.get_block("finalized")["number"] < deposited:
+        chain.mine()
+        changed |= drain(asking)
+    assert drain(asking) | changed == {KEY.id}
+    assert asking.certain.channels == asking.latest.channels
+    assert waiting.certain.channels == {}
 
 
 def test_what_is_certain_is_what_has_been_built_upon(chain: Channels) -> None:

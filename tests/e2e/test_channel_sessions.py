@@ -115,6 +115,7 @@ def test_a_game_by_commands(world: ChannelNet) -> None:
     assert "our turn" in command(game.a, "list")
 
 
+@pytest.mark.slow
 def test_an_offer_that_is_declined_costs_nothing(world: ChannelNet) -> None:
     game = Game(world)
     game.offer()
@@ -129,6 +130,7 @@ def test_an_offer_that_is_declined_costs_nothing(world: ChannelNet) -> None:
         game.a.post("/sessions", **(body | {"stake": "1", "timeout": 59}))
 
 
+@pytest.mark.slow
 def test_who_is_killed_in_the_middle_goes_on(world: ChannelNet) -> None:
     game = Game(world)
     game.begin().play("14")
@@ -146,6 +148,7 @@ def test_who_is_killed_in_the_middle_goes_on(world: ChannelNet) -> None:
     game.has(game.b, ether(1) - STAKE)
 
 
+@pytest.mark.slow
 def test_who_is_silent_loses_by_time(world: ChannelNet) -> None:
     """B stops at its turn: A takes the game to the chain, waits, and B pays when it is back."""
     game = Game(world)

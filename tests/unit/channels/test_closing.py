@@ -45,7 +45,7 @@ def test_the_own_lane_is_shown_against_a_lock_that_was_dropped() -> None:
     pair = Pair()
     pair.do(0, AddLock(lock(0, 400)))
     old = pair.sides[0].mine.lane
-    pair.sides[1] = pair.sides[1].give_up(secret_hash(SECRETS[0]))
+    pair.sides[1] = pair.sides[1].give_up(lock(0, 400))
     pair.do(0, DropLock(secret_hash(SECRETS[0])))
     side = pair.sides[0]
     assert moves(side, closing(old, Lane()), TIMING, START) == [Show(0, side.mine)]

@@ -19,6 +19,8 @@ from tandem.channels.codec import (
     Field,
     Shape,
     blob,
+    brief,
+    cut,
     exactly,
     many,
     optional,
@@ -139,7 +141,18 @@ def test_a_text_is_counted_in_bytes(value: str) -> None:
         assert field.read(field.write(value)) == value
     else:
         with pytest.raises(EncodingError, match="0 to 12 bytes"):
-            field.read(field.write(value))
+            field.write(value)
+        with pytest.raises(EncodingError, match="0 to 12 bytes"):
+            field.read(value.encode())
+
+
+@given(st.text(max_size=12), st.integers(0, 20))
+def test_what_only_people_read_is_cut_between_characters(value: str, most: int) -> None:
+    field, short = brief(most), cut(value, most)
+    assert field.read(field.write(value)) == short
+    size = len(short.encode())
+    assert value.startswith(short) and size <= most and (short == value or most - size < 4)
+    assert cut("a\ud800b", most) == "ab"[:most]
 
 
 @pytest.mark.parametrize("written", [b"\xff", b"\xc0\x80", b"\xed\xa0\x80"])

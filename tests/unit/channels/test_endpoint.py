@@ -87,7 +87,7 @@ def test_a_lock_is_dropped_by_consent(pair: Pair) -> None:
     with pytest.raises(InvalidUpdate, match="can still be claimed"):
         pair.do(0, DropLock(ref))
     pair.sides[0] = replace(pair.sides[0], proposal=None)
-    pair.sides[1] = pair.sides[1].give_up(ref)
+    pair.sides[1] = pair.sides[1].give_up(lock(0, 100))
     pair.do(0, DropLock(ref))
     assert [side.spendable for side in pair.sides] == [1_000, 1_000]
 
@@ -121,7 +121,7 @@ def test_a_lock_whose_secret_is_known_is_never_given_up(pair: Pair) -> None:
     pair.do(0, AddLock(lock(0, 100)))
     knowing = pair.sides[1].learn(SECRETS[0], START)
     with pytest.raises(InvalidUpdate, match="secret is known"):
-        knowing.give_up(secret_hash(SECRETS[0]))
+        knowing.give_up(lock(0, 100))
     with pytest.raises(InvalidUpdate, match="no lock with this secret"):
         knowing.learn(SECRETS[1], START)
     with pytest.raises(InvalidUpdate, match="expired 1 s ago"):
@@ -131,7 +131,7 @@ def test_a_lock_whose_secret_is_known_is_never_given_up(pair: Pair) -> None:
 def test_a_lock_that_was_given_up_is_not_counted_on_when_its_secret_comes_after_all(pair: Pair) -> None:
     """The other side may drop it by that consent."""
     pair.do(0, AddLock(lock(0, 100)))
-    pair.sides[1] = pair.sides[1].give_up(secret_hash(SECRETS[0]))
+    pair.sides[1] = pair.sides[1].give_up(lock(0, 100))
     with pytest.raises(InvalidUpdate, match="was given up"):
         pair.sides[1].learn(SECRETS[0], START)
 
@@ -147,7 +147,7 @@ def test_an_applications_lock_does_not_expire(pair: Pair) -> None:
     with pytest.raises(InvalidUpdate, match="can still be claimed"):
         pair.do(0, DropLock(held.ref), now=held.expiry + TERMS.grace + 10**6)
     pair.sides[0] = replace(pair.sides[0], proposal=None)
-    pair.sides[1] = pair.sides[1].give_up(held.ref)
+    pair.sides[1] = pair.sides[1].give_up(held)
     pair.do(0, DropLock(held.ref))
     assert [side.spendable for side in pair.sides] == [1_000, 1_000]
 
@@ -161,7 +161,7 @@ def test_an_applications_lock_is_paid_in_part_by_its_outcome(pair: Pair) -> None
     pair.sides[1] = pair.sides[1].award(held.ref, 30)
     assert pair.sides[1].guaranteed == 1_030
     with pytest.raises(InvalidUpdate, match="30 of the lock were won"):
-        pair.sides[1].give_up(held.ref)
+        pair.sides[1].give_up(held)
     for operation in (PayPart(held.ref, 29), DropLock(held.ref)):
         with pytest.raises(InvalidUpdate, match="can still be claimed"):
             pair.do(0, operation)
@@ -174,7 +174,7 @@ def test_an_applications_lock_is_paid_in_part_by_its_outcome(pair: Pair) -> None
 def test_what_the_chain_has_decided_otherwise_is_let_go(pair: Pair) -> None:
     held = app_lock(100)
     pair.do(0, AddLock(held))
-    pair.sides[1] = pair.sides[1].award(held.ref, 30).abandon(held.ref)
+    pair.sides[1] = pair.sides[1].award(held.ref, 30).abandon(held)
     assert pair.sides[1].guaranteed == 1_000
     with pytest.raises(InvalidUpdate, match="was given up"):
         pair.sides[1].award(held.ref, 30)
@@ -187,7 +187,7 @@ def test_what_is_being_dropped_cannot_be_spent_before_the_answer(pair: Pair) -> 
     """Whoever withholds it still holds the state with the lock."""
     ref = secret_hash(SECRETS[0])
     pair.do(0, AddLock(lock(0, 400)))
-    pair.sides[1] = pair.sides[1].give_up(ref)
+    pair.sides[1] = pair.sides[1].give_up(lock(0, 400))
     waiting, _ = pair.sides[0].propose((DropLock(ref),), signer(0))
     assert waiting.spendable == 600
 
@@ -264,16 +264,26 @@ def test_what_was_given_up_is_forgotten_with_the_lock(pair: Pair) -> None:
     """The next one with its reference is another."""
     held = lock(0, 100)
     pair.do(0, AddLock(held))
-    pair.sides[1] = pair.sides[1].give_up(held.ref)
+    pair.sides[1] = pair.sides[1].give_up(held)
     pair.do(0, DropLock(held.ref))
     pair.do(0, AddLock(held))
     assert pair.sides[1].learn(SECRETS[0], START).guaranteed == 1_100
 
 
+def test_what_was_meant_for_a_lock_does_not_hit_the_next_one_with_its_reference(pair: Pair) -> None:
+    before, after = lock(0, 1), lock(0, 100)
+    pair.do(0, AddLock(before))
+    pair.do(0, PayLock(before.ref))
+    pair.do(0, AddLock(after))
+    for change in (pair.sides[1].give_up, pair.sides[1].abandon):
+        with pytest.raises(InvalidUpdate, match="no such lock any more"):
+            change(before)
+
+
 def test_what_the_chain_has_not_learnt_in_time_is_let_go(pair: Pair) -> None:
     held = lock(0, 100)
     pair.do(0, AddLock(held))
-    pair.sides[1] = pair.sides[1].learn(SECRETS[0], START).abandon(held.ref)
+    pair.sides[1] = pair.sides[1].learn(SECRETS[0], START).abandon(held)
     assert pair.sides[1].guaranteed == 1_000
     pair.do(0, DropLock(held.ref), now=held.expiry + TERMS.grace + 1)
 
@@ -380,8 +390,9 @@ class Against(RuleBasedStateMachine):
     @rule(data=st.data())
     def give_up(self, data: st.DataObject) -> None:
         if ref := self.a_lock(data):
+            [held] = (each for each in self.honest.theirs.lane.locks if each.ref == ref)
             try:
-                self.honest = self.honest.give_up(ref)
+                self.honest = self.honest.give_up(held)
             except InvalidUpdate:
                 pass
 
@@ -537,8 +548,8 @@ class SpendsWhatIsBeingDropped(Endpoint):
 
 
 class GivesUpWhatItKnows(Endpoint):
-    def give_up(self, ref: Hash) -> Endpoint:
-        return replace(self, given_up=self.given_up | {ref})
+    def give_up(self, lock: Lock) -> Endpoint:
+        return replace(self, given_up=self.given_up | {lock.ref})
 
 
 class TakesAnyAck(Endpoint):

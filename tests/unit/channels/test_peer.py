@@ -74,7 +74,7 @@ def test_locks_are_paid_for_their_secrets_and_dropped_by_consent(tmp_path: Path)
         async with asyncio.timeout(LIMIT):
             await asyncio.gather(one.do(AddLock(lock(0, 30))), one.do(AddLock(lock(1, 7))))
             await other.reveal(SECRETS[0])
-            await other.give_up(lock(1, 7).ref)
+            await other.give_up(lock(1, 7))
             with pytest.raises(InvalidUpdate, match="no lock with this secret"):
                 await other.reveal(SECRETS[2])
             while other.endpoint.theirs.lane.locks:

@@ -24,6 +24,8 @@ NAME = keccak(b"name")
 SESSION = Session(PARTIES[0], PARTIES[1], Address(b"\x33" * 20), TIMEOUT, keccak(b"salt"), RULES.terms(STAKE))
 WON = "14253"
 """Cells by turns: player 0 has the first row."""
+DRAWN = "123546879"
+"""Nobody has one."""
 
 
 def play(player: Player) -> Play:
@@ -151,6 +153,26 @@ def test_after_a_reconnect_the_answer_comes_before_the_next_turn() -> None:
     assert late.agreed is not None and late.agreed.turn == 3 and late.is_our_turn
 
 
+def test_a_turn_that_the_chain_shows_is_sent_again_until_the_other_has_signed_it() -> None:
+    """So a game that has ended by it ends between the two."""
+    table = Table(DRAWN[:-1])
+    turn = table.signed(0, DRAWN[-1])
+    one, other = (each.with_shown(9, board(DRAWN)) for each in table.players)
+    assert one.waiting is None and one.again()[-1] == turn
+    other, answer = other.take(turn, signer(1))
+    assert answer is not None and other.end == (0, 0)
+    one = one.take_answer(answer)
+    assert one.end == (0, 0) and turn not in one.again()
+
+
+def test_a_turn_that_the_chain_has_gone_on_from_is_not_sent_again_and_not_refused() -> None:
+    table = Table("1")
+    turn = table.signed(1, "5")
+    one, other = table.players[0].with_shown(2, board("15")), table.players[1].with_shown(3, board("152"))
+    assert turn not in other.again()
+    assert one.with_shown(3, board("152")).take(turn, signer(0))[1] is None
+
+
 def test_a_turn_that_is_signed_is_never_signed_otherwise() -> None:
     """Also where the chain goes on meanwhile."""
     table = Table("1")
@@ -238,6 +260,19 @@ def test_an_end_that_pays_something_is_resolved() -> None:
     assert one.agreed is not None
     assert appeal(one, replace(end, is_agreed=False), False, Seconds(0)) == Put(one.agreed), "then it counts at once"
     assert appeal(one, replace(end, is_resolved=True), False, Seconds(0)) is None
+
+
+def test_a_draw_that_one_has_moved_to_alone_is_resolved() -> None:
+    """By either side: it pays nobody, and both stakes wait for it."""
+    table = Table(DRAWN[:-1])
+    table.signed(0, DRAWN[-1])
+    lone = registered(9, board(DRAWN), is_agreed=False)
+    for one in table.players:
+        one = one.with_shown(9, board(DRAWN))
+        assert one.end is None
+        assert [appeal(one, lone, False, Seconds(now)) for now in (999, 1_000)] == [None, Resolve(board(DRAWN))]
+    agreed = registered(9, board(DRAWN))
+    assert appeal(Table(DRAWN).players[0], agreed, False, Seconds(1_000)) is None, "both have signed it"
 
 
 def test_a_lone_end_and_silence_count_when_the_time_is_up() -> None:

@@ -96,13 +96,33 @@ def test_a_stake_that_is_too_small_is_none(both: Both) -> None:
     assert both.due(0) == [Void("the other's stake is too small")]
 
 
+@pytest.mark.parametrize("is_staked", [False, True])
+def test_nor_is_one_that_was_given_up(both: Both, is_staked: bool) -> None:
+    """As a strange one, before the match was known: its owner may drop it any time."""
+    if is_staked:
+        both.stake(0)
+    held = both.stake(1)
+    both.channel.sides[0] = both.channel.sides[0].give_up(held)
+    assert both.due(0) == [Void("the other's stake was given up")]
+
+
+def test_what_the_other_keeps_of_a_stake_is_known(both: Both) -> None:
+    both.stake(0)
+    mine = both.channel.sides[0]
+    assert both.matches[0].kept_back(mine) == 0, "it may still be played for"
+    void = replace(both.matches[0], void="why")
+    paid, draw = (replace(both.matches[0], ruling=ruling) for ruling in ((0, 30), (0, 0)))
+    assert [each.kept_back(mine) for each in (void, paid, draw)] == [STAKE, STAKE - 30, STAKE]
+    assert void.kept_back(both.channel.sides[1]) == 0
+
+
 def test_what_does_not_begin_in_time_comes_back(both: Both) -> None:
     held = both.stake(1)
     assert both.due(0, UNTIL + 1) == both.due(1, UNTIL + 1) == [Void("it has not begun in time")]
     both.matches = [replace(match, void="it has not begun in time") for match in both.matches]
-    assert both.due(0) == [Forgo(held.ref)]
+    assert both.due(0) == [Forgo(held)]
     assert not is_settled(both.matches[1], both.channel.sides[1])
-    both.channel.sides[0] = both.channel.sides[0].give_up(held.ref)
+    both.channel.sides[0] = both.channel.sides[0].give_up(held)
     assert both.due(0) == []
     both.channel.do(1, DropLock(held.ref))
     assert all(is_settled(match, side) for match, side in zip(both.matches, both.channel.sides, strict=True))
@@ -113,7 +133,7 @@ def test_who_has_signed_keeps_what_he_holds_until_his_own_stake_is_gone(both: Bo
     own, _ = both.stake(0), both.stake(1)
     both.begin(0)
     assert both.due(0, UNTIL + 10**6) == []
-    both.channel.sides[1] = both.channel.sides[1].give_up(own.ref)
+    both.channel.sides[1] = both.channel.sides[1].give_up(own)
     both.channel.do(0, DropLock(own.ref))
     assert both.due(0) == []
     assert both.due(0, UNTIL + 1) == [Void("it has not begun in time")]
@@ -122,11 +142,11 @@ def test_who_has_signed_keeps_what_he_holds_until_his_own_stake_is_gone(both: Bo
 def test_the_end_pays_who_has_won_and_gives_back_the_rest(both: Both) -> None:
     own, others = both.stake(0), both.stake(1)
     both.settle((30, 0))
-    assert (both.due(0), both.due(1)) == ([Award(others.ref, 30)], [Forgo(own.ref)])
+    assert (both.due(0), both.due(1)) == ([Award(others.ref, 30)], [Forgo(own)])
     assert both.matches[0].is_up_to_other(both.channel.sides[0])
     assert not both.matches[1].is_up_to_other(both.channel.sides[1])
     both.channel.sides[0] = both.channel.sides[0].award(others.ref, 30)
-    both.channel.sides[1] = both.channel.sides[1].give_up(own.ref)
+    both.channel.sides[1] = both.channel.sides[1].give_up(own)
     assert both.due(0) == both.due(1) == []
     assert [match.owed(side) for match, side in zip(both.matches, both.channel.sides, strict=True)] == [0, 30]
     both.channel.do(1, PayPart(others.ref, 30))
@@ -137,7 +157,7 @@ def test_the_end_pays_who_has_won_and_gives_back_the_rest(both: Both) -> None:
 
 def test_what_was_given_up_is_not_asked_for(both: Both) -> None:
     held = both.stake(1)
-    both.channel.sides[0] = both.channel.sides[0].give_up(held.ref)
+    both.channel.sides[0] = both.channel.sides[0].give_up(held)
     both.settle((30, 0))
     assert both.due(0) == []
 

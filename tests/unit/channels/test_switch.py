@@ -16,11 +16,11 @@ from tandem.channels.hops import Failure, Final, Forward, new_session_key, read_
 from tandem.channels.identity import Identity
 from tandem.channels.ledger import Ledger, SecretRevealed
 from tandem.channels.onion import open_failure
-from tandem.channels.operations import AddLock, DropLock, Operation, PayLock
+from tandem.channels.operations import AddLock, DropLock, Operation, PayLock, apply
 from tandem.channels.routing import EdgeTerms
 from tandem.channels.settlement import Funds, secret_hash
 from tandem.channels.signing import SigningDomain
-from tandem.channels.states import ChannelKey, Lock, LockKind
+from tandem.channels.states import ChannelKey, Lane, Lock, LockKind
 from tandem.channels.timing import Timing
 from tandem.channels.wire import GiveUp, Message, Reestablish, Refused, Reveal
 from tandem.primitives.hashing import keccak
@@ -240,7 +240,7 @@ def test_the_payer_is_told_when_the_drop_behind_is_signed_not_before() -> None:
         added, shared = onward(payee)
         await payer.propose(added)
         await payee.listen()
-        payee.side = payee.side.give_up(REF)
+        payee.side = payee.side.give_up(payee.side.theirs.lane.locks[0])
         await payee._out.put(GiveUp(payee.channel.id, REF, b""))
         await asyncio.sleep(0.1)  # the drop is proposed; the payee does not answer yet
         await payer.listen()
@@ -421,5 +421,77 @@ def test_pay_lock_needs_no_room() -> None:
         await payer.propose(PayLock(REF))
         assert payer.channel.peer.trouble is None
         assert payer.channel.side.theirs.lane.transferred == AMOUNT + FEE
+
+    play(scene)
+
+
+def test_the_end_of_one_lock_gives_up_no_other_with_its_reference() -> None:
+    """Payer and payee are one: while a small lock's drop waits for its answer, a large one takes its place."""
+
+    async def scene(world: World, payer: Foe, payee: Foe) -> None:
+        before = world.worth
+        await payer.propose(onward(payee, amount=1)[0])
+        await payee.listen()
+        payee.side = payee.side.give_up(payee.side.theirs.lane.locks[0])
+        await payee._out.put(GiveUp(payee.channel.id, REF, b""))
+        await asyncio.sleep(0.05)  # the drop is proposed, and not answered
+        await payer.propose(PayLock(REF))
+        await payer.propose(onward(payee, amount=AMOUNT)[0])
+        for foe in (payee, payee, payer):
+            await foe.listen()
+        if payee.side.theirs.lane.locks:  # it was handed on
+            assert REF not in payer.channel.side.given_up
+        else:
+            assert REF in payer.channel.side.given_up
+            await payer.propose(DropLock(REF))
+        await payer.listen()
+        await payee.say(Reveal(payee.channel.id, SECRET))
+        await payee.listen()
+        assert world.worth >= before
+        assert world.switch._handed == {}
+
+    play(scene)
+
+
+@pytest.mark.parametrize("kind", [LockKind.HASH, LockKind.VOUCHER])
+def test_a_lock_that_says_nothing_does_not_have_the_next_one_given_up(kind: LockKind) -> None:
+    """The hop gives the first one up while it writes, and the payer has paid it and put another in its place."""
+
+    async def scene(world: World, payer: Foe, payee: Foe) -> None:
+        async def keep(_: Endpoint) -> None:
+            await asyncio.sleep(0.005)
+
+        payer.channel.peer._keep = keep
+        before, states = world.worth, [Lane()]
+        bait = AddLock(Lock(1, EXPIRY, kind, REF))
+        for operation in (bait, PayLock(REF), onward(payee)[0]):
+            states.append(apply(states[-1], (operation,)))
+            digest = DOMAIN.lane(payer.channel.id, PAYER.address, states[-1])
+            await payer._out.put(Proposal(payer.channel.id, states[-1].nonce, (operation,), PAYER.sign(digest)))
+            if operation is bait:
+                await asyncio.sleep(0.002)
+        await asyncio.sleep(0.1)
+        await payee.listen()
+        assert [lock.amount for lock in payee.side.theirs.lane.locks] == [AMOUNT]
+        assert REF not in payer.channel.side.given_up
+        await payee.say(Reveal(payee.channel.id, SECRET))
+        await payee.listen()
+        assert world.worth >= before + FEE
+
+    play(scene)
+
+
+def test_what_was_given_up_is_not_handed_on() -> None:
+    async def scene(world: World, payer: Foe, payee: Foe) -> None:
+        added = onward(payee)[0]
+        await payer.propose(added)
+        await payee.listen()
+        await payer.channel.peer.give_up(added.lock)
+        payee.side = payee.side.give_up(payee.side.theirs.lane.locks[0])
+        await payee.say(GiveUp(payee.channel.id, REF, b""))
+        assert payee.side.theirs.lane.locks == ()
+        await world.switch._take(payer.channel, added)
+        await payee.listen()
+        assert payee.side.theirs.lane.locks == ()
 
     play(scene)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tandem.channels.tic_tac_toe import TicTacToe
 from tandem.channels.timing import Timing
 from tandem.errors import ConfigError
 from tandem.primitives.types import Seconds
@@ -88,7 +89,7 @@ def test_a_dispute_about_a_session_is_over_before_the_window_is(delay: int) -> N
     """Put down when it begins, both players' time, resolved; and one transaction more where a clock runs out."""
     timing = Timing(forced=Seconds(delay))
     most = timing.most_session(timing.roomy_window)
-    assert timing.least_session < most
+    assert timing.least_session(TicTacToe.most_turns) < most
     assert 2 * most + 3 * (timing.settle + delay) + timing.reorg + timing.grace in (
         timing.roomy_window,
         timing.roomy_window - 1,
@@ -96,8 +97,16 @@ def test_a_dispute_about_a_session_is_over_before_the_window_is(delay: int) -> N
 
 
 def test_a_session_is_not_shorter_than_the_registry_takes() -> None:
-    assert Timing().scaled(1 / 1_000).least_session == 60
-    assert Timing().least_session == Timing().reveal_before
+    assert [Timing().scaled(factor).least_session(TicTacToe.most_turns) for factor in (0.001, 0.004)] == [60, 60]
+    assert Timing().least_session(1) == Timing().reveal_before
+
+
+@pytest.mark.parametrize("delay", [0, 86_400])
+def test_a_player_has_the_time_to_make_all_his_turns_on_chain(delay: int) -> None:
+    """Each waits until the one before it is certain, and is mined; and one of them is kept out."""
+    timing, turns = Timing(forced=Seconds(delay)), TicTacToe.most_turns
+    needed = turns * (timing.reorg + timing.grace + timing.settle) + delay
+    assert needed < timing.least_session(turns)
 
 
 def test_scaled_deltas_are_long_enough_too() -> None:

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from channels.records import PaymentRecord, read_payment_record, write_payment_record
 from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Proposal, SignedLane
 from tandem.channels.operations import AddLock, DropLock, Pay, PayLock, PayPart
 from tandem.channels.play import Answer, Turn
@@ -37,7 +38,7 @@ from tandem.channels.wire import (
 )
 from tandem.errors import EncodingError
 from tandem.primitives.hashing import keccak
-from tandem.primitives.types import Seconds
+from tandem.primitives.types import ZERO_ADDRESS, Seconds
 from tests.unit.channels.test_endpoint import SECRETS, START, Pair, endpoint, lock, signer
 
 hashes = st.binary(min_size=32, max_size=32)
@@ -148,7 +149,7 @@ def test_a_side_is_kept_and_read_again() -> None:
     app = Lock(11, START, LockKind.APP, keccak(b"session"))
     pair.do(0, Pay(5), AddLock(lock(0, 30)), AddLock(lock(1, 7)), AddLock(app))
     pair.do(1, Pay(3))
-    side = pair.sides[1].learn(SECRETS[0], START).give_up(lock(1, 7).ref).award(app.ref, 10)
+    side = pair.sides[1].learn(SECRETS[0], START).give_up(lock(1, 7)).award(app.ref, 10)
     side, _ = side.ask_withdrawal(100, Seconds(START + 60))
     side, _ = side.propose((Pay(9), AddLock(lock(2, 4), b"onion")), signer(1))
     asked = replace(side, asked_close=CoopClose((5, 6), START), signed_close=CoopClose((7, 0), START))
@@ -157,3 +158,19 @@ def test_a_side_is_kept_and_read_again() -> None:
     for damaged in (b"", pack([]), pack([1, 2, 3, [], [], [], [], None, None]), encode_endpoint(side)[:-1]):
         with pytest.raises(EncodingError):
             decode_endpoint(damaged, endpoint(1))
+
+
+def test_a_reason_that_is_too_long_is_cut() -> None:
+    """It may repeat what the other side has said, and must still come through."""
+    ref, reason = keccak(b"ref"), "why: " + "\N{GRINNING FACE}" * 300
+    for message in (Refused(ref, 1, reason), Declined(ref, reason), DeclineMatch(ref, ref, reason)):
+        read = decode(encode(message))
+        assert type(read) is type(message)
+        assert read == replace(message, reason=reason[:259])  # 5 + 254 * 4 bytes of 1024
+
+
+def test_why_a_payment_has_failed_can_be_kept_whatever_it_is() -> None:
+    record = PaymentRecord(keccak(b"ref"), START, bytes(33), ZERO_ADDRESS, 1, "").failed(
+        "\N{GRINNING FACE}" * 200, START
+    )
+    assert read_payment_record(write_payment_record(record)) == record

@@ -390,6 +390,8 @@ class Switch:
     async def _give_up(self, channel: Channel, lock: Lock, reason: bytes) -> None:
         if self._upstream.get(lock.ref) == (channel, lock):
             self._forget(channel, lock.ref)
+        if self._channels.get(channel.id) is not channel:
+            return  # it is settled
         try:
             await channel.peer.give_up(lock, reason)
         except InvalidUpdate as refusal:

@@ -146,10 +146,10 @@ class Tower:
             raise NotTaken("a newer state is watched already")
         self._check(chain, on_chain, client, newest)
         row = Row(client, newest)
-        await self._journal.write(write_row(row))
         if before is None:
             self._clients[client] += 1
-        self.rows[newest.channel, client] = row
+        self.rows[newest.channel, client] = row  # before it is written: nothing that is late forgets it
+        await self._journal.write(write_row(row))
         self.counts["delegations"] += 1
         receipt = Receipt(
             chain.id,
@@ -207,6 +207,9 @@ class Tower:
                         await self._forget(row)
 
     async def _forget(self, row: Row) -> None:
+        """Unless there is a newer one meanwhile."""
+        if self.rows.get((row.newest.channel, row.client)) is not row:
+            return
         del self.rows[row.newest.channel, row.client]
         self._clients[row.client] -= 1
         self._left.discard(row.newest.channel)

@@ -195,6 +195,7 @@ def test_a_sore_loser_is_made_to_pay_by_the_chain(world: ChannelNet) -> None:
     assert settled(game) == ether(1) + STAKE
 
 
+@pytest.mark.slow
 def test_a_game_in_a_channel_that_is_being_closed_ends_before_the_window(world: ChannelNet) -> None:
     game = Game(world)
     last_turn_against(game)

@@ -68,7 +68,7 @@ def test_what_is_done_at_once_does_not_get_in_its_own_way(shop: Shop) -> None:
         lines = [shop.b.invoice(600, token=shop.token.address) for _ in range(AT_ONCE)]
         payments = list(pool.map(shop.a.pay, lines))
     assert [payment["outcome"] for payment in payments] == ["paid"] * AT_ONCE, payments
-    assert [int(shop.a.channel(name)["paid"]) for name in names] == [600] * AT_ONCE
+    shop.a.wait("a lock of each to be paid", lambda: all(int(shop.a.channel(name)["paid"]) == 600 for name in names))
 
 
 def test_tokens_go_in_and_out_and_home(shop: Shop) -> None:

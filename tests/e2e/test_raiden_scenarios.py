@@ -50,8 +50,8 @@ pytestmark = pytest.mark.e2e
 SCENARIOS = (
     Path(os.environ.get("TANDEM_VECTORS", Path(__file__).parents[3] / "shared" / "vectors")) / "raiden/scenarios"
 )
-FAST = {"pfs9_partial_withdraw", "ms2_simple_monitoring"}
-"""They have most kinds of tasks; `make raiden` plays the others too."""
+FAST = {"pfs9_partial_withdraw"}
+"""It has most kinds of tasks; `make raiden` plays the others too."""
 TOKEN = ROOT / "examples" / "paid_api" / "PaymentToken.json"
 USUAL_FUNDS = 10**27
 """Of the token, for each node of a file that does not say."""

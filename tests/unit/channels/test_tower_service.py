@@ -189,6 +189,18 @@ def test_a_promise_to_pay_that_is_over_is_answered_by_nothing(world: World) -> N
     run(play)
 
 
+def test_a_promise_that_is_renewed_in_the_meantime_is_kept(world: World) -> None:
+    async def play() -> None:
+        await world.delegate(Lane(5, 10**6))
+        [late] = world.tower.rows.values()
+        await world.delegate(Lane(6, 10**6))
+        await world.tower._forget(late)
+        assert [row.newest.theirs.lane.nonce for row in world.store.rows()] == [6]
+        assert world.tower.neighbours._is_partner(CLIENT)
+
+    run(play)
+
+
 def test_nor_while_it_closes(world: World) -> None:
     async def play() -> None:
         await world.delegate(Lane(5, 10**6))

@@ -16,7 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import FileResponse, JSONResponse, Response, StreamingResponse
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from channels import models
+from channels import models, views
 from channels.chain import Chain, ChainFailure
 from channels.channel import Channel, asset
 from channels.match_book import KeptMatch
@@ -101,7 +101,7 @@ def _file(path: Path) -> Callable[[Request], Response]:
 def _add_errors(app: FastAPI) -> None:
     def answer(_: Request, error: Exception) -> Response:
         status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 500)
-        return JSONResponse(models.error_view(error), status)
+        return JSONResponse(views.error_view(error), status)
 
     def invalid(_: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
@@ -124,17 +124,17 @@ def _routes(node: Node) -> APIRouter:
     @api.get("/info")
     async def info() -> models.InfoView:
         """The node and its chains."""
-        return await models.info_view(node)
+        return await views.info_view(node)
 
     @api.get("/channels")
     async def channels() -> list[models.ChannelView]:
         """All that are not settled."""
-        return [await models.channel_view(node, channel) for channel in node.channels.values()]
+        return [await views.channel_view(node, channel) for channel in node.channels.values()]
 
     @api.get("/channels/{channel_id}")
     async def channel(channel_id: str) -> models.ChannelView:
         """One of them."""
-        return await models.channel_view(node, _channel(node, channel_id))
+        return await views.channel_view(node, _channel(node, channel_id))
 
     @api.post("/channels", status_code=201)
     async def open_channel(request: models.OpenRequest) -> models.Opened:
@@ -172,7 +172,7 @@ def _routes(node: Node) -> APIRouter:
     @api.get("/invoices")
     async def invoices(count: Count = 100) -> list[models.InvoiceView]:
         """The newest first."""
-        return [models.invoice_view(node, record) for record in node.invoices.newest(count)]
+        return [views.invoice_view(node, record) for record in node.invoices.newest(count)]
 
     @api.get("/invoices/{ref}")
     async def invoice(ref: str) -> models.InvoiceView:
@@ -180,14 +180,14 @@ def _routes(node: Node) -> APIRouter:
         record = node.invoices.find(_hash(ref))
         if record is None:
             raise HTTPException(404, f"there is no invoice {ref}")
-        return models.invoice_view(node, record)
+        return views.invoice_view(node, record)
 
     @api.post("/invoices", status_code=201)
     async def make_invoice(request: models.InvoiceRequest) -> models.InvoiceView:
         """Ask for money."""
         chain, token, life = _chain(node, request.chain), _token(request.token), Seconds(request.life)
         record = await owner.invoice(chain, token, int(request.amount), life, request.description, request.hold)
-        return models.invoice_view(node, record)
+        return views.invoice_view(node, record)
 
     @api.post("/invoices/{ref}/decide")
     async def decide(ref: str, request: models.DecideRequest) -> models.Done:
@@ -198,7 +198,7 @@ def _routes(node: Node) -> APIRouter:
     @api.get("/payments")
     async def payments(count: Count = 100) -> list[models.PaymentView]:
         """The newest first."""
-        return [models.payment_view(node, record) for record in node.payments.newest(count)]
+        return [views.payment_view(node, record) for record in node.payments.newest(count)]
 
     @api.get("/payments/{ref}")
     async def payment(ref: str) -> models.PaymentView:
@@ -206,19 +206,19 @@ def _routes(node: Node) -> APIRouter:
         record = node.payments.find(_hash(ref))
         if record is None:
             raise HTTPException(404, f"there is no payment {ref}")
-        return models.payment_view(node, record)
+        return views.payment_view(node, record)
 
     @api.post("/payments")
     async def pay(request: models.PayRequest) -> models.PaymentView:
         """Pay an invoice. Answers when it is paid or has failed; it goes on when the request is given up."""
         most = None if request.most_fee is None else int(request.most_fee)
-        return models.payment_view(node, await owner.pay(request.invoice, most))
+        return views.payment_view(node, await owner.pay(request.invoice, most))
 
     @api.post("/rebalance")
     async def rebalance(request: models.RebalanceRequest) -> models.PaymentView:
         """Move money from one channel to another, over other nodes."""
         out, into = _channel(node, request.out), _channel(node, request.into)
-        return models.payment_view(node, await owner.rebalance(out, into, int(request.amount), int(request.most_fee)))
+        return views.payment_view(node, await owner.rebalance(out, into, int(request.amount), int(request.most_fee)))
 
     @api.post("/claim")
     async def claim(request: models.ClaimRequest) -> models.Claimed:
@@ -229,12 +229,12 @@ def _routes(node: Node) -> APIRouter:
     @api.get("/sessions")
     async def sessions(count: Count = 100) -> list[models.SessionView]:
         """Application sessions, the newest first."""
-        return [models.session_view(node, kept) for kept in node.matches.book.newest(count)]
+        return [views.session_view(node, kept) for kept in node.matches.book.newest(count)]
 
     @api.get("/sessions/{name}")
     async def session(name: str) -> models.SessionView:
         """One of them."""
-        return models.session_view(node, _session(node, name))
+        return views.session_view(node, _session(node, name))
 
     @api.post("/sessions", status_code=201)
     async def offer(request: models.SessionRequest) -> models.SessionView:
@@ -243,7 +243,7 @@ def _routes(node: Node) -> APIRouter:
         timeout, life = (None if each is None else Seconds(each) for each in (request.timeout, request.life))
         stake = int(request.stake)
         name = await node.matches.offer(channel, request.app, stake, timeout, life, is_first=request.first)
-        return models.session_view(node, _session(node, "0x" + name.hex()))
+        return views.session_view(node, _session(node, "0x" + name.hex()))
 
     @api.post("/sessions/{name}/decide")
     async def decide_session(name: str, request: models.AcceptRequest) -> models.Done:
@@ -256,7 +256,7 @@ def _routes(node: Node) -> APIRouter:
     async def move(name: str, request: models.MoveRequest) -> models.SessionView:
         """Make our turn."""
         await node.matches.move(_session(node, name).match.name, request.move)
-        return models.session_view(node, _session(node, name))
+        return views.session_view(node, _session(node, name))
 
     @api.get("/routes")
     async def route(
@@ -281,12 +281,12 @@ def _routes(node: Node) -> APIRouter:
     @api.get("/network")
     async def network() -> models.NetworkView:
         """What gossip has told of nodes and channels."""
-        return models.network_view(node)
+        return views.network_view(node)
 
     @api.get("/towers")
     async def towers() -> list[models.TowerView]:
         """Who watches for us."""
-        return models.tower_views(node)
+        return views.tower_views(node)
 
     @api.post("/neighbours")
     async def connect(request: models.ConnectRequest) -> models.Done:

@@ -286,8 +286,7 @@ class Chain:
 
     async def claimable(self, token: Address) -> int:
         """What could not be paid out to us: the token refused it, wei or the token's units. ChainFailure."""
-        waiting = self._contract.functions.claimable(checksum(token), self._sender.address)
-        return int(await self._call(lambda: waiting.call()))
+        return int(await self.ask(self._contract.functions.claimable(checksum(token), self._sender.address)))
 
     async def claim(self, token: Address) -> Any:
         """Have it paid out. ChainFailure where the token still refuses."""

@@ -45,6 +45,10 @@ class Chores:
         self._tasks[name] = task
         task.add_done_callback(lambda _: self._tasks.pop(name, None))
 
+    def forget(self, channel: Hash) -> None:
+        """It is over: nothing more is due."""
+        self._failed = {name: times for name, times in self._failed.items() if name[0] != channel}
+
     async def stop(self) -> None:
         """What is left is due at the next start."""
         tasks = list(self._tasks.values())

@@ -16,15 +16,16 @@ from tandem.channels.codec import (
     HASH,
     NUMBER,
     TIME,
-    Field,
     Shape,
     blob,
     exactly,
     many,
     optional,
     pack,
+    read_named,
     text,
     unpack,
+    write_named,
 )
 from tandem.channels.match import Match
 from tandem.channels.play import Play
@@ -65,28 +66,20 @@ class KeptMatch:
 
     def encode(self) -> bytes:
         """As it is kept: all but what the chain will show again."""
-        play = [field.write(getattr(self.match.play, name)) for name, field in _PLAY.items()]
-        match = [field.write(getattr(self.match, name)) for name, field in _MATCH.items()]
+        play, match = write_named(_PLAY, self.match.play), write_named(_MATCH, self.match)
         return pack([self.chain_id, self.created, play, *match])
 
 
 def read_match(data: bytes, apps: Mapping[Address, GameRules], domains: Mapping[int, AppDomain]) -> KeptMatch:
     """EncodingError; ConfigError where it is of an app or a chain that is not known any more."""
     chain_id, created, play, *rest = exactly(unpack(data), 3 + len(_MATCH))
-    if not isinstance(play, list):
-        raise EncodingError("a match has a play")
-    fields = _read(_PLAY, play)
+    fields = read_named(_PLAY, play)
     rules, domain = apps.get(fields["session"].app), domains.get(chain_id)
     if rules is None or domain is None:
         name, app = fields["name"].hex(), fields["session"].app.hex()
         raise ConfigError(f"match 0x{name} is of app 0x{app} on chain {chain_id}: start the node with both")
-    match = Match(Play(rules=rules, domain=domain, **fields), **_read(_MATCH, rest))
+    match = Match(Play(rules=rules, domain=domain, **fields), **read_named(_MATCH, rest))
     return KeptMatch(NUMBER.read(chain_id), TIME.read(created), match)
-
-
-def _read(kept: Mapping[str, Field], values: list[Any]) -> dict[str, Any]:
-    pairs = zip(kept.items(), exactly(values, len(kept)), strict=True)
-    return {name: field.read(value) for (name, field), value in pairs}
 
 
 class MatchBook:

@@ -87,6 +87,7 @@ class Matches:
     async def ended(self, channel: Hash) -> None:
         """A channel is settled: nothing of its matches is open."""
         self._strangers.pop(channel, None)
+        self._chores.forget(channel)
         for kept in self.book.of(channel):
             await self._end(kept, "the channel has ended")
 
@@ -276,6 +277,7 @@ class Matches:
         await self.book.end(kept, reason)
         self._placed.discard(kept.match.name)
         self._told.discard(kept.match.name)
+        self._chores.forget(kept.match.name)
         self._seen.pop(kept.match.name, None)
         self._claims.pop(kept.match.staked, None)
 

@@ -200,7 +200,7 @@ class Node:
             self._unwanted[channel_id] = f"there is one of the same name on chain {known}"
             return
         if certain.status == Status.SETTLED:
-            await self._drop(channel, certain)
+            await self._drop(chain, channel, certain)
             return
         if channel is None and channel_id not in self._unwanted:
             channel = await self._adopt(chain, certain)
@@ -250,7 +250,7 @@ class Node:
             self.chronicle.note("opened", channel=key.id, chain=chain.name, other=channel.other)
         return channel
 
-    async def _drop(self, channel: Channel | None, on_chain: OnChain) -> None:
+    async def _drop(self, chain: Chain, channel: Channel | None, on_chain: OnChain) -> None:
         """It has ended, perhaps while this node was away."""
         key = on_chain.key
         self._to_close.discard(key.id)
@@ -259,9 +259,10 @@ class Node:
             self.switch.ended(key.id)
             del self.channels[key.id]
             self._talks.pop(key.id).cancel()
+        self._chores.forget(key.id)
         await self.matches.ended(key.id)
         if self._store.chain_of(key.id) is not None:
-            for guard in [] if channel is None else self.towers.judge(on_chain, channel.chain.domain):
+            for guard in self.towers.judge(on_chain, chain.domain):
                 self._log.error("ALARM", message=f"tower {guard.uri} has broken its promise", channel=key.id[:4].hex())
                 self.chronicle.note("breach", channel=key.id, tower=str(guard.uri))
             await self.journal.write(write_end(key.id))

@@ -83,8 +83,8 @@ class Tower:
             self.identity, lambda session: None, self._take, lambda address: self._clients[address] > 0
         )
         self._journal = Journal(store)
-        self._left: set[Hash] = set()
-        """Channels whose settlement is the parties' matter: it would not pay us."""
+        self._left: set[tuple[Hash, Address]] = set()
+        """Channels and clients whose settlement is the parties' matter: it would not pay us."""
         self._budget: Counter[Address] = Counter()
         self.chores = Chores()
         self._log = structlog.get_logger("tower")
@@ -212,7 +212,8 @@ class Tower:
             return
         del self.rows[row.newest.channel, row.client]
         self._clients[row.client] -= 1
-        self._left.discard(row.newest.channel)
+        self._left.discard((row.newest.channel, row.client))
+        self.chores.forget(row.newest.channel)
         await self._journal.write(delete_row(row))
 
     async def _tick(self) -> None:
@@ -226,8 +227,7 @@ class Tower:
                 if chain is None or on_chain is None:
                     continue
                 if on_chain.status == Status.CLOSING:
-                    self._defend(chain, on_chain, row)
-                    secrets.setdefault(chain.id, set()).update(self._due_secrets(chain, on_chain, row))
+                    secrets.setdefault(chain.id, set()).update(self._defend(chain, on_chain, row))
                 elif on_chain.status == Status.OPEN and chain.now() > row.newest.valid_until:
                     await self._forget(row)
             for chain_id, due in secrets.items():
@@ -235,34 +235,30 @@ class Tower:
                     chain = self.chains[chain_id]
                     self.chores.start(ZERO_HASH, "register", partial(chain.register_secrets, sorted(due)), chain_id)
 
-    def _due_secrets(self, chain: Chain, on_chain: OnChain, row: Row) -> set[bytes]:
-        by_ref = {secret_hash(secret): secret for secret in row.newest.secrets}
-        largest = sorted(row.newest.theirs.lane.locks, key=lambda lock: -lock.amount)
-        worth = [lock for lock in largest if lock.ref in by_ref and lock.amount >= self._least(on_chain, row)]
-        return {
-            by_ref[lock.ref]
-            for lock in worth[:MOST_SECRETS]
-            if self._is_promised(chain, on_chain, row)
-            and lock.ref not in chain.latest.secrets
-            and chain.now() <= lock.expiry
-        }
-
-    def _defend(self, chain: Chain, on_chain: OnChain, row: Row) -> None:
-        """What a client that is there would do; it may be doing it too."""
+    def _defend(self, chain: Chain, on_chain: OnChain, row: Row) -> set[bytes]:
+        """What a client that is there would do; it may be doing it too. Secrets that are due."""
         key, newest = on_chain.key, row.newest
         side = key.side(row.client)
         other: Side = 0 if side else 1
         if chain.now() >= on_chain.settle_at:
-            if key.id not in self._left:
-                self.chores.start(key.id, "settle", partial(self._settle, chain, on_chain, side, row))
-            return
+            if (key.id, row.client) not in self._left:
+                self.chores.start(key.id, "settle", partial(self._settle, chain, on_chain, side, row), side)
+            return set()
         if not self._is_promised(chain, on_chain, row):
-            return
+            return set()
         if is_worse(on_chain.shown[side], newest.own.lane):
             self.chores.start(key.id, "show", partial(chain.update, key, side, newest.own), side)
         if newest.theirs.lane.nonce > on_chain.shown[other].nonce:
             pay = TowerPay(side, newest.theirs.lane.nonce, self.identity.address, newest.reward, newest.valid_until)
             self.chores.start(key.id, "rescue", partial(self._rescue, chain, row, other, newest.theirs, pay), other)
+        by_ref = {secret_hash(secret): secret for secret in newest.secrets}
+        largest = sorted(newest.theirs.lane.locks, key=lambda lock: -lock.amount)
+        worth = [lock for lock in largest if lock.ref in by_ref and lock.amount >= self._least(on_chain, row)]
+        return {
+            by_ref[lock.ref]
+            for lock in worth[:MOST_SECRETS]
+            if lock.ref not in chain.latest.secrets and chain.now() <= lock.expiry
+        }
 
     def _is_promised(self, chain: Chain, on_chain: OnChain, row: Row) -> bool:
         """Whether the client's promise to pay still holds, and his part, which may be withdrawn by now, can keep it."""
@@ -281,7 +277,7 @@ class Tower:
         known = Knowledge({ref: secret.at for ref, secret in chain.latest.secrets.items()})
         part = settle(on_chain.funds, on_chain.shown, known)[side]
         if tower != self.identity.address or min(reward, part) < self._least(on_chain, row):
-            self._left.add(on_chain.key.id)
+            self._left.add((on_chain.key.id, row.client))
             return
         await chain.settle(on_chain)
 

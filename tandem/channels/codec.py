@@ -4,7 +4,7 @@ A message is an array. Amounts, of up to 128 bits, are byte strings without lead
 EncodingError, whose message says what is wrong with it: a stranger's bytes never do anything else.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -175,3 +175,15 @@ class Shape:
     def field(self) -> Field:
         """As a field of another."""
         return Field(self.write, self.read)
+
+
+def write_named(fields: Mapping[str, Field], value: Any) -> list[Any]:
+    """Some attributes of a value, in this order: of one that is kept in part."""
+    return [field.write(getattr(value, name)) for name, field in fields.items()]
+
+
+def read_named(fields: Mapping[str, Field], values: Any) -> dict[str, Any]:
+    """These attributes again. EncodingError."""
+    require(isinstance(values, list), "a list belongs here")
+    pairs = zip(fields.items(), exactly(values, len(fields)), strict=True)
+    return {name: field.read(value) for (name, field), value in pairs}

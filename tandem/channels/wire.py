@@ -28,10 +28,12 @@ from tandem.channels.codec import (
     read_amount,
     read_bytes,
     read_hash,
+    read_named,
     require,
     same,
     unpack,
     write_amount,
+    write_named,
 )
 from tandem.channels.endpoint import Ack, AskClose, AskWithdrawal, Consent, Endpoint, Proposal, SignedLane
 from tandem.channels.operations import AddLock, DropLock, Operation, Pay, PayLock, PayPart
@@ -302,14 +304,12 @@ def decode(data: bytes) -> Message:
 
 def encode_endpoint(side: Endpoint) -> bytes:
     """What a side has to keep: all but what the chain and the settings say (key, side, domain, terms, funds)."""
-    return pack([field.write(getattr(side, name)) for name, field in _KEPT.items()])
+    return pack(write_named(_KEPT, side))
 
 
 def decode_endpoint(data: bytes, blank: Endpoint) -> Endpoint:
     """The side again. `blank`: a new one of the same channel. EncodingError."""
-    values = exactly(unpack(data), len(_KEPT))
-    kept = {name: field.read(value) for (name, field), value in zip(_KEPT.items(), values, strict=True)}
-    return Endpoint(blank.key, blank.side, blank.domain, blank.terms, blank.funds, **kept)
+    return Endpoint(blank.key, blank.side, blank.domain, blank.terms, blank.funds, **read_named(_KEPT, unpack(data)))
 
 
 # -- parts

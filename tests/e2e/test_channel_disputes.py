@@ -134,6 +134,32 @@ def test_a_stale_close_is_defeated_by_the_tower_while_the_victim_is_away(
     assert pays(b, ab) == ether(0.6), "before it pays the tower"
 
 
+@pytest.mark.slow
+def test_a_tower_that_lets_an_old_state_stand_is_found_out_by_who_was_away(world: ChannelNet, tmp_path: Path) -> None:
+    tower = world.tower("--reward-ppm", "1000")
+    a = world.start("A")[0]
+    b = world.start("B", "--tower", tower.uri)[0]
+    ab = a.open(b, ether(1), window=WINDOW)
+    a.post(f"/channels/{ab}/pay", amount=str(ether(0.1)))
+    a.stop()
+    old = copy_database(a.folder, tmp_path / "old")
+    a.start()
+    a.wait("the connection", lambda: a.channel(ab)["is_connected"])
+    a.post(f"/channels/{ab}/pay", amount=str(ether(0.1)))
+    b.wait("the tower to know", lambda: b.channel(ab)["towers"] == 1)
+    uri = tower.uri
+    world.stop_tower()
+    b.kill()
+    a.kill()
+    stale_close(world, a, old, ab)
+    world.travel(WINDOW)
+    a.start()
+    assert pays(a, ab) == ether(0.9)
+    b.start()
+    [breach] = b.wait("it to be found out", lambda: [e for e in b.get("/history") if e["kind"] == "breach"])
+    assert (breach["channel"], breach["tower"]) == (ab, uri)
+
+
 def test_a_silent_hop_is_resolved_on_chain(world: ChannelNet, pool: ThreadPoolExecutor) -> None:
     """B does not answer: C registers the secret in time; when B is there again, it learns it and claims from A."""
     a, b, c, ab, bc = line(world)

@@ -57,6 +57,10 @@ class ChannelNet:
         for node in self.nodes.values():
             if node.child is not None:
                 node.stop()
+        self.stop_tower()
+
+    def stop_tower(self) -> None:
+        """If there is one."""
         if f"{self.story}tower" in self.net.children:
             self.net.stop(f"{self.story}tower")
 

@@ -439,11 +439,9 @@ def test_the_end_of_one_lock_gives_up_no_other_with_its_reference() -> None:
         await payer.propose(onward(payee, amount=AMOUNT)[0])
         for foe in (payee, payee, payer):
             await foe.listen()
-        if payee.side.theirs.lane.locks:  # it was handed on
-            assert REF not in payer.channel.side.given_up
-        else:
-            assert REF in payer.channel.side.given_up
-            await payer.propose(DropLock(REF))
+        assert payee.side.theirs.lane.locks == (), "a reference goes out when the end of the last one is told"
+        assert REF in payer.channel.side.given_up
+        await payer.propose(DropLock(REF))
         await payer.listen()
         await payee.say(Reveal(payee.channel.id, SECRET))
         await payee.listen()

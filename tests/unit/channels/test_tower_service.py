@@ -41,7 +41,7 @@ class Watched(Chain):
     def __init__(self, *arguments: Any) -> None:
         super().__init__(*arguments)
         self.sent: list[tuple[Any, ...]] = []
-        self.note: tuple[Address, int] = ZERO_ADDRESS, 0
+        self.notes: dict[Side, tuple[Address, int]] = {}
 
     async def update(self, *arguments: Any) -> None:
         self.sent.append(("update", *arguments))
@@ -56,7 +56,7 @@ class Watched(Chain):
         self.sent.append(("secrets", *secrets))
 
     async def rescue(self, channel: Hash, side: Side) -> tuple[Address, int]:
-        return self.note
+        return self.notes.get(side, (ZERO_ADDRESS, 0))
 
     @property
     def kinds(self) -> set[str]:
@@ -219,9 +219,25 @@ def test_it_settles_what_pays_it(world: World, is_noted: bool, reward: int) -> N
         await world.delegate(Lane(5, 10**6))
         world.close(-1)
         world.tell(LaneShown(world.key.id, 0, Lane(5, 10**6)))
-        world.chain.note = (world.tower.identity.address if is_noted else CLIENT), reward
+        world.chain.notes = {1: ((world.tower.identity.address if is_noted else CLIENT), reward)}
         async with world.at_work():
             assert world.chain.sent == ([("settle", world.key.id)] if is_noted and reward == LEAST else [])
+
+    run(play)
+
+
+def test_who_has_not_to_pay_does_not_keep_it_from_settling_for_who_has(world: World) -> None:
+    """Both sides of a channel may be its clients."""
+
+    async def play() -> None:
+        await world.delegate(Lane(5, 10**6))
+        [row] = world.tower.rows.values()
+        world.tower.rows = {(world.key.id, PARTIES[0]): replace(row, client=PARTIES[0]), **world.tower.rows}
+        world.close(-1)
+        world.tell(LaneShown(world.key.id, 0, Lane(5, 10**6)))
+        world.chain.notes = {1: (world.tower.identity.address, LEAST)}
+        async with world.at_work():
+            assert world.chain.sent == [("settle", world.key.id)]
 
     run(play)
 

@@ -59,7 +59,7 @@ model: install
 adversaries: install
 	@$(BIN)/pytest tests/e2e -m slow -q $(CRASHES:%=--ignore %) --ignore tests/e2e/test_raiden_scenarios.py $(ARGS)
 
-# kill -9 before and after each message of payments, refusals, withdrawals and games (about 20 minutes)
+# kill -9 before and after each message of payments, refusals, withdrawals and games (about ten minutes)
 CRASHES := tests/e2e/test_channel_crashes.py tests/e2e/test_channel_session_crashes.py
 crashes: install
 	@$(BIN)/pytest $(CRASHES) -m "slow or not slow" -q $(ARGS)

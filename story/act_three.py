@@ -205,6 +205,7 @@ class _ActThree:
         """All channels are closed together."""
         stage = self.stage
         stage.step("All the others are closed together")
+        self._await_clock()
         for pair in ("ann ben", "ben cleo", "cleo dan"):
             one, other = pair.split()
             node, name = self.nodes[one], self.channels[pair]
@@ -236,6 +237,20 @@ class _ActThree:
         )
 
     # -- small things
+
+    def _await_clock(self) -> None:
+        """L1's clock was moved, and L2's follows with its next block: what is signed until a time must not be late."""
+        stage, account = self.stage, development_account(8)
+        deposit = stage.contracts.bridge.functions.depositETH(account.address, 100_000, b"")
+        stage.l1.call(account, deposit, 2 * ETHER)
+        self._await_ether(stage.l2, account)
+        block = stage.l2.web3.eth.block_number
+        nodes = [self.nodes[name] for name in ("ben", "cleo", "dan")]
+        self._wait("the nodes' clocks", lambda: all(self._block(node, "L2") >= block for node in nodes))
+
+    @staticmethod
+    def _block(node: ChannelNode, chain: str) -> int:
+        return next(int(each["block"]) for each in node.get("/info")["chains"] if each["name"] == chain)
 
     def _knows_all(self, name: str) -> bool:
         edges = self.nodes[name].get("/network")["edges"]
